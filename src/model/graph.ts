@@ -3,7 +3,7 @@ import type { FoldedWeights } from './fold.js'
 import { GraphBuilder, type Graph, type Port } from './graph-builder.js'
 import { STAGES, type Depth, type Network, type OutputName, type Stage } from './network.js'
 import { addPadding, addPyramid } from './pyramid-graph.js'
-import { outputChannels, outputsOf } from './shapes.js'
+import { channelsOf, outputsOf } from './shapes.js'
 
 /** The graph's one input. */
 export const INPUT_NAME = 'image'
@@ -38,7 +38,7 @@ export function buildGraph (network: Network, normalisation: FoldedWeights['norm
 function outputPort (network: Network, name: OutputName): Port {
   if (name === 'logits') return { name, type: 'float32', shape: ['batch', network.classes] }
   const [map, pool] = name.split('.') as [Stage, string?]
-  const channels = outputChannels(network, map)
+  const channels = channelsOf(network, map)
   return { name, type: 'float32', shape: pool === undefined ? ['batch', channels, `${map}_height`, `${map}_width`] : ['batch', channels] }
 }
 

@@ -51,14 +51,14 @@ function depthOf (output: OutputName): Depth {
 }
 
 /** Input pixels a cell of the map stands for, in each direction. */
-export function outputStride ({ traits }: Network, map: MapName): number {
+export function strideOf ({ traits }: Network, map: MapName): number {
   if (map.startsWith('p')) return 2 ** Number(map.slice(1))
   const stem = traits.stemStrides.reduce((product, stride) => product * stride)
   const stage = STAGES.indexOf(map as Stage)
   return stem * 2 ** (traits.pooling === 'padded' ? stage : Math.max(stage - 1, 0))
 }
 
-export function outputChannels ({ variant, pyramid }: Network, map: MapName): number {
+export function channelsOf ({ variant, pyramid }: Network, map: MapName): number {
   if (map.startsWith('p')) return pyramid?.channels ?? 0
   return map === 'stem' ? variant.stem[2] : variant.stageOutCh[STAGES.indexOf(map as Stage) - 1]!
 }
@@ -87,7 +87,7 @@ export function mapSide (network: Network, map: MapName, side: number): number {
 export function outputShape (network: Network, output: OutputName, batch: number, height: number, width: number): number[] {
   if (output === 'logits') return [batch, network.classes]
   const [map, pool] = output.split('.') as [MapName, string?]
-  const channels = outputChannels(network, map)
+  const channels = channelsOf(network, map)
   return pool === undefined ? [batch, channels, mapSide(network, map, height), mapSide(network, map, width)] : [batch, channels]
 }
 
@@ -95,7 +95,7 @@ export function outputShape (network: Network, output: OutputName, batch: number
  * The fewest pixels along a side with which every map down to the depth has at least one cell: 29 for stage5 where pooling is
  * `ceil`, 1 where it is `padded` or the input is padded for a pyramid. An empty map would end the process inside native code.
  */
-export function minimumInput (network: Network, depth: Depth): number {
+export function minimumSide (network: Network, depth: Depth): number {
   const maps = depth === 'fpn' ? mapsOf(network) : STAGES.slice(0, STAGES.indexOf(depth) + 1)
   let side = 1
   while (maps.some(map => mapSide(network, map, side) < 1)) side++
@@ -104,10 +104,10 @@ export function minimumInput (network: Network, depth: Depth): number {
 
 /**
  * Call it before an image reaches native code.
- * @throws ServiceError image_too_small when a side is under minimumInput
+ * @throws ServiceError image_too_small when a side is under minimumSide
  */
 export function requireInputSize (network: Network, depth: Depth, height: number, width: number): void {
-  const least = minimumInput(network, depth)
+  const least = minimumSide(network, depth)
   if (height >= least && width >= least) return
   throw new ServiceError('image_too_small', `the network's input must be at least ${least} x ${least} pixels for ${depth}, received ${width} x ${height}`, { param: 'size' })
 }
