@@ -1,0 +1,102 @@
+import { existsSync, readdirSync, statSync } from 'node:fs'
+import { basename, extname, join } from 'node:path'
+import { show } from '../errors.js'
+import { weightsError } from './weights-error.js'
+
+/** A model found on disk, not yet opened. */
+export interface ModelEntry {
+  /** `vovnet39` or, as hubs name them, `timm/ese_vovnet39b.ra_in1k`. */
+  readonly id: string
+  /** The checkpoint. */
+  readonly file: string
+  /** timm's description of its model, where there is one beside the checkpoint. */
+  readonly hubConfig: string | undefined
+  /** Our own description, where there is one. */
+  readonly modelJson: string | undefined
+}
+
+const EXTENSIONS = new Set(['.safetensors', '.bin', '.pth', '.pt', '.pkl'])
+/** Taken before any other checkpoint of a folder: hub folders hold the same weights under both names. */
+const PREFERRED = ['model.safetensors', 'pytorch_model.bin']
+const NAME = /^[A-Za-z0-9][\w.+-]*$/
+
+/**
+ * Every model of the weights folder, sorted by id: `<id>/`, `<org>/<id>/` or a single checkpoint `<id>.<ext>`.
+ * Names that begin with a dot, and files that are no checkpoint, are passed over.
+ * @throws ServiceError weights_folder when the folder cannot be read, a folder in it holds no checkpoint or several, or two models have one id
+ */
+export function findModels (dir: string): ModelEntry[] {
+  const found = new Map<string, ModelEntry>()
+  const add = (entry: ModelEntry): void => {
+    const other = found.get(entry.id)
+    if (other !== undefined) throw weightsError(dir, `expected one model with the id ${entry.id}, found ${other.file} and ${entry.file}`)
+    found.set(entry.id, entry)
+  }
+  for (const name of list(dir)) {
+    const path = join(dir, name)
+    if (!isFolder(path)) {
+      if (EXTENSIONS.has(extname(name))) add(modelFromFile(path))
+      continue
+    }
+    const model = modelFromFolder(path, checkName(path, name))
+    if (model !== undefined) {
+      add(model)
+      continue
+    }
+    const inner = list(path).map(child => join(path, child)).filter(isFolder)
+    if (inner.length === 0) throw noCheckpoint(path)
+    for (const folder of inner) add(modelFromFolder(folder, `${name}/${checkName(folder, basename(folder))}`) ?? fail(noCheckpoint(folder)))
+  }
+  return [...found.values()].sort((a, b) => a.id < b.id ? -1 : 1)
+}
+
+/**
+ * One checkpoint outside any weights folder, or a folder that holds one; the id is its name without the extension.
+ * @throws ServiceError weights_folder when it is not there or holds no checkpoint
+ */
+export function modelAt (path: string): ModelEntry {
+  if (!existsSync(path)) throw weightsError(path, 'no such file or folder')
+  if (!isFolder(path)) return modelFromFile(path)
+  return modelFromFolder(path, checkName(path, basename(join(path, '.')))) ?? fail(noCheckpoint(path))
+}
+
+function modelFromFile (file: string): ModelEntry {
+  const name = basename(file)
+  const id = EXTENSIONS.has(extname(name)) ? name.slice(0, -extname(name).length) : name
+  return { id: checkName(file, id), file, hubConfig: undefined, modelJson: undefined }
+}
+
+function modelFromFolder (folder: string, id: string): ModelEntry | undefined {
+  const names = list(folder)
+  const checkpoints = names.filter(name => EXTENSIONS.has(extname(name)) && !isFolder(join(folder, name)))
+  const file = PREFERRED.find(name => checkpoints.includes(name)) ?? checkpoints[0]
+  if (file === undefined) return undefined
+  if (checkpoints.length > 1 && !PREFERRED.includes(file)) throw weightsError(folder, `expected one checkpoint, found ${checkpoints.join(', ')}`)
+  const beside = (name: string): string | undefined => names.includes(name) ? join(folder, name) : undefined
+  return { id, file: join(folder, file), hubConfig: beside('config.json'), modelJson: beside('model.json') }
+}
+
+function noCheckpoint (folder: string): Error {
+  return weightsError(folder, `expected ${PREFERRED.join(', ')} or one file ending in ${[...EXTENSIONS].join(', ')}, found none`)
+}
+
+function fail (error: Error): never {
+  throw error
+}
+
+function checkName (path: string, name: string): string {
+  if (!NAME.test(name)) throw weightsError(path, `a model's name must be letters, digits and . _ + -, received ${show(name)}`)
+  return name
+}
+
+function list (dir: string): string[] {
+  try {
+    return readdirSync(dir).filter(name => !name.startsWith('.')).sort()
+  } catch (error) {
+    throw weightsError(dir, `cannot be listed: ${(error as Error).message}`, error)
+  }
+}
+
+function isFolder (path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true
+}
