@@ -1,0 +1,33 @@
+import { ServiceError } from '../errors.js'
+import { decode, readHeader } from './decode.js'
+import { layOut, type Layout } from './geometry.js'
+import type { ImageRequest, PreparedImage } from './image.js'
+import { resample } from './resample.js'
+
+/**
+ * An encoded file as the network sees it: the first frame, upright when `autoorient`, resized as the geometry says.
+ * Size limits are checked on the header, before a pixel is decoded.
+ * @param maxPixels the most pixels the file, and the prepared image, may have
+ * @throws ServiceError `empty_body`, `unsupported_image_type`, `image_too_large`, `image_not_decodable`
+ */
+export async function prepare ({ bytes, geometry, autoorient }: ImageRequest, maxPixels: number): Promise<PreparedImage> {
+  const header = await readHeader(bytes, autoorient)
+  const { source } = header
+  if (source.width * source.height > maxPixels) {
+    throw new ServiceError('image_too_large', `an image must have at most ${maxPixels} pixels, received ${source.width}x${source.height}`)
+  }
+  const layout = layOut(source, geometry, maxPixels)
+  const raster = await decode(bytes, header)
+  const cut = resample(raster, layout.resized.width, layout.resized.height, layout.crop, geometry.interpolation)
+  return { data: pad(cut, layout), width: layout.width, height: layout.height, source, mapping: layout.mapping }
+}
+
+function pad (cut: Uint8Array<ArrayBuffer>, { width, height, crop, x, y, background }: Layout): Uint8Array<ArrayBuffer> {
+  if (crop.width === width && crop.height === height) return cut
+  const out = Buffer.alloc(width * height * 3, Uint8Array.from(background))
+  for (let row = 0; row < crop.height; row++) {
+    const from = row * crop.width * 3
+    out.set(cut.subarray(from, from + crop.width * 3), ((y + row) * width + x) * 3)
+  }
+  return new Uint8Array(out.buffer, out.byteOffset, out.length)
+}
