@@ -1,9 +1,11 @@
 import { ServiceError } from '../errors.js'
+import { flatNames } from './names/flat.js'
+import { osaNames } from './names/osa.js'
 import { timmNames } from './names/timm.js'
 import type { Naming } from './names/naming.js'
 import type { TensorSource } from './tensor-source.js'
 
-const NAMINGS: readonly Naming[] = [timmNames]
+const NAMINGS: readonly Naming[] = [timmNames, osaNames, flatNames]
 
 /** The network's tensors found in a file. */
 export interface FoundNames {
@@ -11,6 +13,8 @@ export interface FoundNames {
   readonly prefix: string
   /** Canonical name -> the name stored in the file, prefix included. */
   readonly canonical: ReadonlyMap<string, string>
+  /** The name a canonical tensor has, or would have, in this file. */
+  stored (canonical: string): string
 }
 
 /**
@@ -26,7 +30,7 @@ export function findNames (source: TensorSource, prefix?: string): FoundNames {
     const choices = fitting.map(candidate => `"${candidate.prefix}"`).join(', ')
     throw new ServiceError('checkpoint_unrecognised', `${source.file}: expected one network, found several, behind the prefixes ${choices}; choose one with "prefix" in model.json`)
   }
-  return { ...first, canonical: canonicalNames(source, first.naming, first.prefix) }
+  return nameTensors(source, first.naming, first.prefix)
 }
 
 function prefixes (source: TensorSource, { anchor }: Naming): string[] {
@@ -35,9 +39,14 @@ function prefixes (source: TensorSource, { anchor }: Naming): string[] {
     .map(name => name.slice(0, -anchor.length))
 }
 
-function canonicalNames (source: TensorSource, naming: Naming, prefix: string): Map<string, string> {
+function nameTensors (source: TensorSource, naming: Naming, prefix: string): FoundNames {
   const plain = new Map([...source.tensors].filter(([name]) => name.startsWith(prefix)).map(([name, info]) => [name.slice(prefix.length), info]))
-  return new Map([...naming.canonical(plain)].map(([canonical, stored]) => [canonical, prefix + stored]))
+  return {
+    naming,
+    prefix,
+    canonical: new Map([...naming.canonical(plain)].map(([canonical, stored]) => [canonical, prefix + stored])),
+    stored: canonical => prefix + naming.stored(canonical, plain)
+  }
 }
 
 function unrecognised (source: TensorSource, prefix: string | undefined): ServiceError {

@@ -38,11 +38,10 @@ export interface Recognised {
 export function recognise (source: TensorSource, options: RecogniseOptions = {}): Recognised {
   const found = findNames(source, options.prefix)
   const { naming, prefix, canonical } = found
-  const storedName = (name: string): string => prefix + naming.stored(name)
   const tensors = new Map([...canonical].map(([name, stored]) => [name, source.tensors.get(stored)!]))
 
   const attention = deriveAttention(tensors)
-  const derived = deriveVariant(tensors, attention.attention, (name, expected) => { throw mismatch(source.file, storedName(name), expected, 'no such tensor') })
+  const derived = deriveVariant(tensors, attention.attention, (name, expected) => { throw mismatch(source.file, found.stored(name), expected, 'no such tensor') })
   const variant = agree(source.file, derived, options.variant)
   const { dialect, reason } = chooseDialect(source, found, attention.attention, options.dialect)
   const network: Network = {
@@ -91,12 +90,12 @@ function agree (file: string, derived: VariantSpec, wanted: VariantSpec | undefi
 }
 
 /** Compares every tensor of the network with the file's, and returns canonical -> stored for exactly those. */
-function checkTensors (source: TensorSource, network: Network, { naming, prefix, canonical }: FoundNames): Map<string, string> {
+function checkTensors (source: TensorSource, network: Network, { canonical, stored: storedName }: FoundNames): Map<string, string> {
   const used = new Map<string, string>()
   for (const [name, shape] of canonicalTensors(network)) {
     const stored = canonical.get(name)
     const expected = `[${shape.join(', ')}]`
-    if (stored === undefined) throw mismatch(source.file, prefix + naming.stored(name), expected, 'no such tensor')
+    if (stored === undefined) throw mismatch(source.file, storedName(name), expected, 'no such tensor')
     const received = source.tensors.get(stored)!.shape
     // A 1x1 convolution and a linear layer hold the same values: [C, C, 1, 1] may stand for [C, C] and back.
     const same = elements(received) === elements(shape) && received.every((size, axis) => size === (shape[axis] ?? 1))

@@ -1,5 +1,5 @@
 import { existsSync, readdirSync, statSync } from 'node:fs'
-import { basename, extname, join } from 'node:path'
+import { basename, join } from 'node:path'
 import { show } from '../errors.js'
 import { weightsError } from './weights-error.js'
 
@@ -15,7 +15,8 @@ export interface ModelEntry {
   readonly modelJson: string | undefined
 }
 
-const EXTENSIONS = new Set(['.safetensors', '.bin', '.pth', '.pt', '.pkl'])
+/** `.pth.tar` is PyTorch's examples' habit; what is inside is no tar. */
+const CHECKPOINT = /\.(?:safetensors|bin|pth|pt|pkl|pth\.tar)$/
 /** Taken before any other checkpoint of a folder: hub folders hold the same weights under both names. */
 const PREFERRED = ['model.safetensors', 'pytorch_model.bin']
 const NAME = /^[A-Za-z0-9][\w.+-]*$/
@@ -35,7 +36,7 @@ export function findModels (dir: string): ModelEntry[] {
   for (const name of list(dir)) {
     const path = join(dir, name)
     if (!isFolder(path)) {
-      if (EXTENSIONS.has(extname(name))) add(modelFromFile(path))
+      if (CHECKPOINT.test(name)) add(modelFromFile(path))
       continue
     }
     const model = modelFromFolder(path, checkName(path, name))
@@ -62,13 +63,12 @@ export function modelAt (path: string): ModelEntry {
 
 function modelFromFile (file: string): ModelEntry {
   const name = basename(file)
-  const id = EXTENSIONS.has(extname(name)) ? name.slice(0, -extname(name).length) : name
-  return { id: checkName(file, id), file, hubConfig: undefined, modelJson: undefined }
+  return { id: checkName(file, name.replace(CHECKPOINT, '')), file, hubConfig: undefined, modelJson: undefined }
 }
 
 function modelFromFolder (folder: string, id: string): ModelEntry | undefined {
   const names = list(folder)
-  const checkpoints = names.filter(name => EXTENSIONS.has(extname(name)) && !isFolder(join(folder, name)))
+  const checkpoints = names.filter(name => CHECKPOINT.test(name) && !isFolder(join(folder, name)))
   const file = PREFERRED.find(name => checkpoints.includes(name)) ?? checkpoints[0]
   if (file === undefined) return undefined
   if (checkpoints.length > 1 && !PREFERRED.includes(file)) throw weightsError(folder, `expected one checkpoint, found ${checkpoints.join(', ')}`)
@@ -77,7 +77,7 @@ function modelFromFolder (folder: string, id: string): ModelEntry | undefined {
 }
 
 function noCheckpoint (folder: string): Error {
-  return weightsError(folder, `expected ${PREFERRED.join(', ')} or one file ending in ${[...EXTENSIONS].join(', ')}, found none`)
+  return weightsError(folder, `expected ${PREFERRED.join(', ')} or one .safetensors, .bin, .pth, .pt or .pkl file, found none`)
 }
 
 function fail (error: Error): never {

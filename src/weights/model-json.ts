@@ -4,7 +4,7 @@ import type { RecogniseOptions } from '../checkpoint/recognise.js'
 import { meanColour } from '../checkpoint/dialects/preprocessing.js'
 import { INTERPOLATIONS, RESIZE_MODES, type Preprocess } from '../model/preprocess.js'
 import { readJsonFile } from './json-file.js'
-import { readVariant, VariantSchema } from './variant-field.js'
+import { readVariant } from './variant-field.js'
 
 const strict = { additionalProperties: false } as const
 const Pixels = Type.Integer({ minimum: 1 })
@@ -36,7 +36,7 @@ const PreprocessField = Type.Object({
 const ModelJsonFile = Type.Object({
   dialect: Type.Optional(Type.Enum([...DIALECT_NAMES])),
   prefix: Type.Optional(Type.String()),
-  variant: Type.Optional(VariantSchema),
+  variant: Type.Optional(Type.Unknown()),
   preprocess: Type.Optional(PreprocessField),
   labels: Type.Optional(Type.Array(Type.String())),
   license: Type.Optional(Type.String()),

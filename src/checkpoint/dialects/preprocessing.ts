@@ -23,3 +23,16 @@ export function meanColour ({ range, channels, mean }: Normalisation): Triple {
   const [first, second, third] = mean.map(value => Math.min(255, Math.max(0, Math.round(value * 255 / range))))
   return channels === 'rgb' ? [first!, second!, third!] : [third!, second!, first!]
 }
+
+/**
+ * DD3D's normalisation; its users bring images of the size they want, so nothing is resized. 800 x 320 is PETR's smaller
+ * input, for a request that names a mode but no size.
+ */
+export function callersImage (): Preprocess {
+  const normalisation: Normalisation = { range: 255, channels: 'bgr', mean: [103.53, 116.28, 123.675], std: [57.375, 57.12, 58.395] }
+  return {
+    normalisation,
+    geometry: { resize: 'none', width: 800, height: 320, cropPct: 1, longest: undefined, rounding: 'half-up', interpolation: 'bilinear', fill: meanColour(normalisation) },
+    autoorient: false
+  }
+}

@@ -10,8 +10,8 @@ export interface Naming {
   readonly anchor: string
   /** Canonical name (timm's) -> plain stored name, for every tensor that belongs to the network. */
   canonical (tensors: PlainTensors): Map<string, string>
-  /** The plain stored name a canonical tensor would have, for messages about a missing one. */
-  stored (canonical: string): string
+  /** The plain stored name a canonical tensor would have in this file, for messages about a missing one. */
+  stored (canonical: string, tensors: PlainTensors): string
 }
 
 /** The tensors of a batch normalisation that are read; its counter never is. */

@@ -1,0 +1,69 @@
+import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { dialectNamed } from '../checkpoint/dialects/all.js'
+import type { DialectName } from '../checkpoint/dialects/dialect.js'
+import { writeSafetensors } from '../checkpoint/formats/safetensors-writer.js'
+import { kaimingWeights } from '../model/kaiming.js'
+import type { Network, VariantSpec } from '../model/network.js'
+import { canonicalTensors } from '../model/network-tensors.js'
+import { modelAt, type ModelEntry } from './folder.js'
+import { readVariant } from './variant-field.js'
+import { weightsError } from './weights-error.js'
+
+export interface InitOptions {
+  /** A built-in variant's name, or a spec as model.json has it. */
+  readonly variant: unknown
+  /** The weights folder. */
+  readonly dir: string
+  readonly id: string
+  readonly seed: number
+}
+
+/**
+ * Writes a network nobody trained to `<dir>/<id>/`: model.safetensors with Kaiming weights under canonical names, and the
+ * model.json that says what those names leave open. A V2 network is the original's (detectron2: eSE in every block), a v1 one
+ * stigma's, one with 348 channels 1e100's; all take an RGB image cropped to 224, since no detector stands behind them.
+ * @throws ServiceError weights_folder when the model is already there or the variant is unknown
+ */
+export function initModel ({ variant, dir, id, seed }: InitOptions): ModelEntry {
+  const spec = readVariant('init', variant)
+  const dialect = dialectNamed(dialectFor(spec))
+  const network: Network = {
+    variant: spec,
+    traits: { ...dialect.traits, attention: spec.eSE ? 'ese' : 'none', attentionBlocks: 'every' },
+    classes: 0,
+    pyramid: undefined
+  }
+  const weights = kaimingWeights(network, seed)
+  const tensors = new Map([...canonicalTensors(network)].map(([name, shape]) => [name, { shape, read: () => weights(name) }]))
+  const { normalisation, geometry } = dialectNamed('timm-b').preprocess(network)
+  const modelJson = {
+    dialect: dialect.name,
+    variant: spec.name === 'custom' ? variant : spec.name,
+    preprocess: { normalisation, geometry, autoorient: true },
+    source: `vovnet-serve init ${spec.name}, seed ${seed}: Kaiming weights, not trained`
+  }
+  return writeModelFolder(join(dir, id), partial => {
+    writeSafetensors(join(partial, 'model.safetensors'), tensors)
+    writeFileSync(join(partial, 'model.json'), `${JSON.stringify(modelJson, null, 2)}\n`)
+  }, id)
+}
+
+function dialectFor (spec: VariantSpec): DialectName {
+  if (!spec.eSE) return 'stigma-v1'
+  return spec.name.includes('-348-') ? '1e100' : 'detectron2'
+}
+
+/** A folder that appears whole or not at all; the dot keeps the unfinished one out of a server's sight. */
+export function writeModelFolder (folder: string, write: (partial: string) => void, id: string): ModelEntry {
+  if (existsSync(folder)) throw weightsError(folder, 'is already there; remove it first or choose another name')
+  const partial = join(dirname(folder), `.${id.replaceAll('/', '-')}.${process.pid}.partial`)
+  try {
+    mkdirSync(partial, { recursive: true })
+    write(partial)
+    renameSync(partial, folder)
+  } finally {
+    rmSync(partial, { recursive: true, force: true })
+  }
+  return { ...modelAt(folder), id }
+}
