@@ -2,18 +2,16 @@ import { ServiceError } from '../errors.js'
 import { TaskThread } from './task-thread.js'
 
 interface Waiting<Task, Result> {
-  task: Task
-  transfer: ArrayBuffer[]
-  signal: AbortSignal | undefined
-  resolve: (result: Result) => void
-  reject: (error: unknown) => void
+  readonly task: Task
+  readonly transfer: ArrayBuffer[]
+  readonly settle: (outcome: Promise<Result>) => void
 }
 
 /** A few TaskThreads of one worker file behind a FIFO queue. A thread that dies fails its task alone and is replaced. */
 export class ThreadPool<Task, Result> {
   readonly #threads: Array<TaskThread<Task, Result>>
   readonly #start: (index: number) => TaskThread<Task, Result>
-  readonly #waiting: Array<Waiting<Task, Result>> = []
+  readonly #waiting = new Set<Waiting<Task, Result>>()
   #closed = false
 
   constructor (file: URL, options: { name: string, threads: number, data: unknown }) {
@@ -28,14 +26,30 @@ export class ThreadPool<Task, Result> {
 
   /** Tasks not yet handed to a thread. */
   get waiting (): number {
-    return this.#waiting.length
+    return this.#waiting.size
   }
 
-  /** A task whose signal aborts before a thread took it is dropped; its promise rejects with the signal's reason. */
-  async run (task: Task, options: { transfer?: ArrayBuffer[], signal?: AbortSignal | undefined } = {}): Promise<Result> {
-    if (this.#closed) throw new ServiceError('not_ready', 'the service is shutting down')
+  /**
+   * Rejects with the signal's reason as soon as it aborts: a task that waits is dropped, the answer of one that runs is.
+   * @throws ServiceError the task's own, `internal` when its thread died, `not_ready` when the pool closes first
+   */
+  async run (task: Task, { transfer = [], signal }: { transfer?: ArrayBuffer[], signal?: AbortSignal | undefined } = {}): Promise<Result> {
+    if (this.#closed) throw closing()
+    signal?.throwIfAborted()
     return await new Promise<Result>((resolve, reject) => {
-      this.#waiting.push({ task, transfer: options.transfer ?? [], signal: options.signal, resolve, reject })
+      const onAbort = (): void => {
+        this.#waiting.delete(entry)
+        reject(signal?.reason)
+      }
+      const entry: Waiting<Task, Result> = {
+        task,
+        transfer,
+        settle: outcome => {
+          outcome.then(resolve, reject).finally(() => signal?.removeEventListener('abort', onAbort))
+        }
+      }
+      signal?.addEventListener('abort', onAbort, { once: true })
+      this.#waiting.add(entry)
       this.#dispatch()
     })
   }
@@ -43,26 +57,25 @@ export class ThreadPool<Task, Result> {
   /** Fails what waits, lets the tasks in hand finish, ends the threads. */
   async close (): Promise<void> {
     this.#closed = true
-    for (const { reject } of this.#waiting.splice(0)) reject(new ServiceError('not_ready', 'the service is shutting down'))
+    for (const { settle } of this.#waiting) settle(Promise.reject(closing()))
+    this.#waiting.clear()
     await Promise.all(this.#threads.map(async thread => await thread.close()))
   }
 
   #dispatch (): void {
-    for (let index = 0; index < this.#threads.length && this.#waiting.length > 0; index++) {
-      let thread = this.#threads[index]!
-      if (thread.busy) continue
-      if (!thread.alive) thread = this.#threads[index] = this.#start(index)
-      const next = this.#next()
+    for (let index = 0; index < this.#threads.length; index++) {
+      const [next] = this.#waiting
       if (next === undefined) return
-      thread.run(next.task, next.transfer).then(next.resolve, next.reject).finally(() => this.#dispatch())
+      if (this.#threads[index]!.busy) continue
+      if (!this.#threads[index]!.alive) this.#threads[index] = this.#start(index)
+      this.#waiting.delete(next)
+      const outcome = this.#threads[index]!.run(next.task, next.transfer)
+      outcome.catch(() => {}).finally(() => this.#dispatch())
+      next.settle(outcome)
     }
   }
+}
 
-  #next (): Waiting<Task, Result> | undefined {
-    for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) {
-      if (next.signal?.aborted !== true) return next
-      next.reject(next.signal.reason)
-    }
-    return undefined
-  }
+function closing (): ServiceError {
+  return new ServiceError('not_ready', 'the service is shutting down', { retryAfter: 1 })
 }

@@ -1,0 +1,120 @@
+import { randomUUID } from 'node:crypto'
+import accepts from '@fastify/accepts'
+import multipart from '@fastify/multipart'
+import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify'
+import type { Config } from './config.js'
+import { ServiceError } from './errors.js'
+import { Encoder } from './http/codecs/encoder.js'
+import { errorBody, errorsPlugin } from './http/plugins/errors.js'
+import { lifetimePlugin } from './http/plugins/lifetime.js'
+import { requestMetricsPlugin, trackInflight } from './http/plugins/request-metrics.js'
+import { embeddingsRoute } from './http/routes/embeddings.js'
+import { featuresRoute } from './http/routes/features.js'
+import { healthRoutes } from './http/routes/health.js'
+import type { InferenceParts } from './http/routes/inference-parts.js'
+import { metricsRoute } from './http/routes/metrics.js'
+import { modelsRoutes } from './http/routes/models.js'
+import type { RunPlan } from './http/model-card.js'
+import { ImageDecoder } from './image/image-decoder.js'
+import { Admission } from './inference/admission.js'
+import { Catalog } from './inference/catalog.js'
+import { Engine } from './inference/engine.js'
+import { Extractor } from './inference/extract.js'
+import { observers } from './inference-observers.js'
+import { Metrics } from './metrics.js'
+import type { LoadedModel } from './weights/load.js'
+
+export interface AppOptions {
+  readonly config: Config
+  readonly models: readonly LoadedModel[]
+  readonly plan: RunPlan
+  readonly decodeThreads: number
+  readonly logger?: FastifyServerOptions['logger']
+}
+
+export interface App {
+  readonly http: FastifyInstance
+  /** Resolves when every thread is up and every model has run once; the service is ready from then on. */
+  readonly warm: () => Promise<void>
+  /** From here on the service says it is not ready; what is in is still answered. */
+  readonly drain: () => void
+}
+
+/** Builds the whole service from its parts; listens to nothing. `http.close()` ends every thread it started. */
+export async function buildApp ({ config, models, plan, decodeThreads, logger = false }: AppOptions): Promise<App> {
+  const readiness = { ready: false }
+  const catalog = new Catalog(models, config.DEFAULT_MODEL)
+  const metrics: Metrics = new Metrics({
+    models: () => catalog.list().map(model => ({ id: model.id, info: infoOf(model, plan), queueDepth: engine.queueDepth(model.id), instances: { ...engine.instanceStates(model.id) } }))
+  })
+  const observer = observers(metrics)
+  const engine = new Engine({ ...plan, observer })
+  const decoder = new ImageDecoder({ threads: decodeThreads, mode: config.DECODE_MODE, maxPixels: config.MAX_IMAGE_PIXELS })
+  const encoder = new Encoder()
+  const admission = new Admission(config.MAX_QUEUE_SIZE)
+  const parts: InferenceParts = {
+    catalog,
+    encoder,
+    metrics,
+    extractor: new Extractor({ decoder, engine, admission, observer }),
+    limits: { maxImages: config.MAX_IMAGES_PER_REQUEST, maxImageBytes: config.MAX_IMAGE_BYTES }
+  }
+
+  const http = Fastify({
+    logger,
+    genReqId: request => requestId(request.headers['x-request-id']),
+    bodyLimit: config.MAX_IMAGE_BYTES,
+    routerOptions: { maxParamLength: 512 },
+    // A request that came in while closing is answered like any other; readiness has told the balancer long before.
+    return503OnClosing: false,
+    frameworkErrors: (error, _request, reply) => {
+      reply.raw.writeHead(400, { 'content-type': 'application/json' }).end(JSON.stringify(errorBody(new ServiceError('invalid_parameter', error.message))))
+    }
+  })
+  http.addHook('onRequest', async (request, reply) => { void reply.header('x-request-id', request.id) })
+  await http.register(errorsPlugin)
+  await http.register(accepts)
+  await http.register(lifetimePlugin, { timeoutMs: config.REQUEST_TIMEOUT_MS, metrics })
+  await http.register(requestMetricsPlugin, { metrics })
+  await http.register(async scope => {
+    acceptBytes(scope, config)
+    await scope.register(multipart)
+    scope.addHook('onRequest', async () => {
+      if (!readiness.ready) throw new ServiceError('not_ready', 'the service is starting or shutting down', { retryAfter: 1 })
+    })
+    trackInflight(scope, metrics)
+    featuresRoute(scope, parts)
+    embeddingsRoute(scope, parts)
+  })
+  healthRoutes(http, readiness)
+  modelsRoutes(http, catalog, plan)
+  metricsRoute(http, metrics)
+
+  http.addHook('onClose', async () => {
+    readiness.ready = false
+    await Promise.all([decoder.close(), engine.close(), encoder.close()])
+  })
+  const warm = async (): Promise<void> => {
+    await Promise.all([decoder.ready(), encoder.ready(), ...models.map(async model => await engine.load(model))])
+    readiness.ready = true
+  }
+  return { http, warm, drain: () => { readiness.ready = false } }
+}
+
+/** Bodies stay bytes: what they are is told by their content, not by their type. */
+function acceptBytes (scope: FastifyInstance, config: Config): void {
+  const whole = (_request: unknown, body: Buffer, done: (error: null, body: Buffer) => void): void => done(null, body)
+  scope.removeAllContentTypeParsers()
+  // base64 is a third longer than the bytes it holds.
+  scope.addContentTypeParser('application/json', { parseAs: 'buffer', bodyLimit: Math.min(2 ** 29, config.MAX_IMAGE_BYTES * config.MAX_IMAGES_PER_REQUEST * 4 / 3) }, whole)
+  scope.addContentTypeParser('*', { parseAs: 'buffer', bodyLimit: config.MAX_IMAGE_BYTES }, whole)
+}
+
+/** The client's own id where it is a plain token, so that it can be found in both logs. */
+function requestId (given: string | string[] | undefined): string {
+  return typeof given === 'string' && /^[\w.:-]{1,128}$/.test(given) ? given : randomUUID()
+}
+
+function infoOf (model: LoadedModel, plan: RunPlan): Record<'model' | 'variant' | 'dialect' | 'precision' | 'provider' | 'sha256', string> {
+  return { model: model.id, variant: model.network.variant.name, dialect: model.dialect, precision: plan.precision, provider: plan.provider, sha256: model.sha256 }
+}

@@ -1,0 +1,92 @@
+import { parseArgs } from 'node:util'
+import { ServiceError, show } from './errors.js'
+
+/** One setting: an environment variable and, in lower-case with dashes, a flag of `vovnet-serve serve`. */
+interface Setting<Value> {
+  readonly fallback: string
+  readonly expected: string
+  readonly about: string
+  /** The value, or undefined when the text is not what `expected` says. */
+  readonly parse: (text: string) => Value | undefined
+}
+
+const text = (fallback: string, about: string): Setting<string> =>
+  ({ fallback, about, expected: 'a text', parse: value => value })
+
+const list = (about: string): Setting<readonly string[]> =>
+  ({ fallback: '', about, expected: 'names separated by commas', parse: value => value.split(',').map(name => name.trim()).filter(name => name !== '') })
+
+function integer (fallback: number, minimum: number, maximum: number, about: string): Setting<number> {
+  return { fallback: String(fallback), about, expected: `a whole number from ${minimum} to ${maximum}`, parse: value => parseInteger(value, minimum, maximum) }
+}
+
+function integerOrAuto (minimum: number, maximum: number, about: string): Setting<number | 'auto'> {
+  return {
+    fallback: 'auto',
+    about,
+    expected: `auto or a whole number from ${minimum} to ${maximum}`,
+    parse: value => value === 'auto' ? 'auto' : parseInteger(value, minimum, maximum)
+  }
+}
+
+function choice<const Name extends string> (fallback: Name, names: readonly Name[], about: string): Setting<Name> {
+  return { fallback, about, expected: `one of ${names.join(', ')}`, parse: value => names.find(name => name === value) }
+}
+
+function parseInteger (value: string, minimum: number, maximum: number): number | undefined {
+  const number = Number(value)
+  return /^\d+$/.test(value) && number >= minimum && number <= maximum ? number : undefined
+}
+
+const GIB = 2 ** 30
+
+/** Every setting of the service; the README's table is checked against this one. */
+export const SETTINGS = {
+  HOST: text('0.0.0.0', 'address to listen on'),
+  PORT: integer(8080, 0, 65535, 'port to listen on; 0 takes a free one'),
+  WEIGHTS_DIR: text('weights', 'folder of models, see "The weights folder"'),
+  MODELS: list('ids to serve; empty serves all found'),
+  DEFAULT_MODEL: text('', 'id used when a request names none; empty takes the first of MODELS'),
+  EXECUTION_PROVIDER: choice('auto', ['auto', 'cpu'], 'where the network runs'),
+  INSTANCES: integerOrAuto(1, 256, 'inference threads, each with a session of its own; auto is one a core'),
+  THREADS_PER_INSTANCE: integerOrAuto(1, 256, 'cores one run uses; auto is 1'),
+  MAX_BATCH_SIZE: integerOrAuto(1, 1024, 'images in one run at the most; auto is 1 on a CPU, where a batch gains nothing'),
+  MAX_QUEUE_SIZE: integer(256, 1, 1_000_000, 'images in the service at once, decoding included; over it 429'),
+  REQUEST_TIMEOUT_MS: integer(30_000, 1, 3_600_000, 'time from the request to its answer, and for the body to arrive; over it 504 (408 for the body)'),
+  MAX_IMAGE_BYTES: integer(20 * 2 ** 20, 1, GIB, 'bytes of one encoded image'),
+  MAX_IMAGE_PIXELS: integer(50_000_000, 1, 2 ** 31 - 1, 'pixels of one source image, checked before it is decoded'),
+  MAX_INPUT_PIXELS: integer(2 ** 22, 1024, 2 ** 27, 'pixels of one image as the network sees it: bounds the memory of a run'),
+  MAX_IMAGES_PER_REQUEST: integer(32, 1, 10_000, 'images in one request'),
+  DECODE_THREADS: integerOrAuto(1, 256, 'threads that decode and resize; auto is one a core'),
+  DECODE_MODE: choice('exact', ['exact', 'fast'], 'exact equals Pillow; fast lets JPEG decoding shrink big photos, see bench/README.md'),
+  SHUTDOWN_GRACE_MS: integer(20_000, 0, 3_600_000, 'time for what is in to be answered after SIGTERM'),
+  LOG_LEVEL: choice('info', ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], 'least level that is logged')
+}
+
+export type Config = { readonly [Name in keyof typeof SETTINGS]: NonNullable<ReturnType<(typeof SETTINGS)[Name]['parse']>> }
+
+export const flagOf = (name: string): string => name.toLowerCase().replaceAll('_', '-')
+
+/**
+ * The settings from the environment and, above it, from flags such as `--port 9000`.
+ * @throws ServiceError invalid_setting naming the setting, what it takes and what it was given
+ */
+export function readConfig (environment: NodeJS.ProcessEnv, args: readonly string[] = []): Config {
+  const flags = readFlags(args)
+  const entries = Object.entries(SETTINGS).map(([name, setting]) => {
+    const given = flags[flagOf(name)] ?? environment[name]
+    const value = setting.parse(given === undefined || given === '' ? setting.fallback : given)
+    if (value === undefined) throw new ServiceError('invalid_setting', `${name} must be ${setting.expected}, received ${show(given)}`, { param: name })
+    return [name, value]
+  })
+  return Object.fromEntries(entries) as Config
+}
+
+function readFlags (args: readonly string[]): Record<string, string | undefined> {
+  const options = Object.fromEntries(Object.keys(SETTINGS).map(name => [flagOf(name), { type: 'string' as const }]))
+  try {
+    return parseArgs({ args: [...args], options, strict: true }).values as Record<string, string | undefined>
+  } catch (error) {
+    throw new ServiceError('invalid_setting', `${(error as Error).message.split('. ')[0]}; see vovnet-serve serve --help`)
+  }
+}

@@ -1,0 +1,74 @@
+import plugin from 'fastify-plugin'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { ServiceError, invalidParameter } from '../../errors.js'
+import type { Timings } from '../../inference/extract.js'
+import { PHASES, type Metrics } from '../../metrics.js'
+import { errorBody } from './errors.js'
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Aborts with a ServiceError when the client hangs up or the deadline passes. */
+    lifetime: AbortSignal
+    timings: Timings
+    /** The id of the model the request is for, once known. */
+    modelId: string
+  }
+}
+
+export interface LifetimeOptions {
+  readonly timeoutMs: number
+  readonly metrics: Metrics
+}
+
+/**
+ * Gives a request its deadline and its signal, and its answer `Server-Timing` and `x-request-id`. `request.signal` of
+ * Fastify 5 aborts on its own on bodies; the reply's `close` without a finished answer is what a hang-up looks like.
+ */
+export const lifetimePlugin = plugin(async (app, { timeoutMs, metrics }: LifetimeOptions) => {
+  app.decorateRequest('lifetime')
+  app.decorateRequest('timings')
+  app.decorateRequest('modelId', '')
+
+  app.addHook('onRequest', async (request, reply) => {
+    const controller = new AbortController()
+    request.timings = { decode: 0, queue: 0, infer: 0, encode: 0 }
+    request.lifetime = controller.signal
+    const limit = readTimeout(request, timeoutMs)
+    const timer = setTimeout(() => {
+      if (!request.raw.complete) return answerSlowBody(request, reply, limit)
+      controller.abort(new ServiceError('deadline_exceeded', `the answer was not ready after ${limit} ms`))
+    }, limit)
+    reply.raw.once('close', () => {
+      clearTimeout(timer)
+      if (reply.raw.writableFinished) return
+      metrics.cancellations.inc({ phase: phaseOf(request.timings) })
+      controller.abort(new ServiceError('client_closed_request', 'the client hung up'))
+    })
+  })
+
+  app.addHook('onSend', async (request, reply) => {
+    void reply.header('server-timing', PHASES.map(phase => `${phase};dur=${(request.timings?.[phase] ?? 0).toFixed(2)}`).join(', '))
+  })
+}, { name: 'lifetime' })
+
+/** The service's limit, or less where the client asks for less. */
+function readTimeout (request: FastifyRequest, limit: number): number {
+  const header = request.headers['x-request-timeout-ms']
+  if (header === undefined) return limit
+  const asked = Number(header)
+  if (!(Number.isInteger(asked) && asked > 0)) throw invalidParameter('x-request-timeout-ms', 'a whole number of milliseconds above 0', header)
+  return Math.min(asked, limit)
+}
+
+/** The parser still waits for bytes that may never come: answer, then cut the connection. */
+function answerSlowBody (request: FastifyRequest, reply: FastifyReply, limit: number): void {
+  if (reply.sent) return
+  const error = new ServiceError('request_body_timeout', `the body was not complete after ${limit} ms`)
+  reply.raw.once('finish', () => request.raw.destroy())
+  void reply.code(error.status).header('connection', 'close').type('application/json').send(errorBody(error))
+}
+
+/** The first phase that has not been timed yet is the one the request is in. */
+function phaseOf (timings: Timings): string {
+  return PHASES.find(phase => timings[phase] === 0) ?? 'encode'
+}

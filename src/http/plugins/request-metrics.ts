@@ -1,0 +1,27 @@
+import plugin from 'fastify-plugin'
+import type { FastifyInstance } from 'fastify'
+import type { Metrics } from '../../metrics.js'
+
+/** Counts and times every answered request. Unknown routes share one label, and so do requests without a model. */
+export const requestMetricsPlugin = plugin(async (app, { metrics }: { metrics: Metrics }) => {
+  app.addHook('onResponse', async (request, reply) => {
+    const route = request.is404 ? 'unmatched' : request.routeOptions.url ?? 'unmatched'
+    const model = request.modelId ?? ''
+    metrics.requests.inc({ route, model, code: String(reply.statusCode) })
+    metrics.requestDuration.observe({ route, model }, reply.elapsedTime / 1000)
+    const bytes = Number(reply.getHeader('content-length') ?? NaN)
+    if (!Number.isNaN(bytes)) metrics.responseBytes.observe({ route }, bytes)
+  })
+  app.addHook('onError', async (_request, _reply, error) => {
+    const { code } = error as { code?: string }
+    if (code === 'queue_full' || code === 'deadline_exceeded' || code === 'not_ready') metrics.rejections.inc({ reason: code })
+  })
+}, { name: 'request-metrics' })
+
+/** Counts the scope's requests from their headers to the end of their answer, hang-ups included. */
+export function trackInflight (scope: FastifyInstance, metrics: Metrics): void {
+  scope.addHook('onRequest', async (_request, reply) => {
+    metrics.inflight.inc()
+    reply.raw.once('close', () => metrics.inflight.dec())
+  })
+}

@@ -1,0 +1,15 @@
+import type { FastifyInstance } from 'fastify'
+import { ServiceError } from '../../errors.js'
+
+/** Whether the service takes work; a drain begins by saying no. */
+export interface Readiness {
+  readonly ready: boolean
+}
+
+export function healthRoutes (app: FastifyInstance, readiness: Readiness): void {
+  app.get('/health/live', async () => ({ status: 'live' }))
+  app.get('/health/ready', async () => {
+    if (!readiness.ready) throw new ServiceError('not_ready', 'the service is starting or shutting down', { retryAfter: 1 })
+    return { status: 'ready' }
+  })
+}

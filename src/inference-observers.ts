@@ -1,0 +1,28 @@
+import type { EngineObserver } from './inference/engine.js'
+import type { ExtractObserver } from './inference/extract.js'
+import type { Metrics } from './metrics.js'
+
+/** What inference tells, as metrics. */
+export function observers (metrics: Metrics): EngineObserver & ExtractObserver {
+  const phase = (model: string, phase: string, milliseconds: number): void => metrics.phaseDuration.observe({ model, phase }, milliseconds / 1000)
+  return {
+    runStarted ({ model, depth, batchSize }) {
+      metrics.batchSize.observe({ model }, batchSize)
+      metrics.batches.inc({ model, depth })
+    },
+    imageReceived ({ bytes }) {
+      metrics.imageBytes.observe(bytes)
+    },
+    imageDecoded ({ model, decodeMs, pixels }) {
+      phase(model, 'decode', decodeMs)
+      metrics.imagePixels.observe(pixels)
+    },
+    imageInferred ({ model, queueMs, inferMs }) {
+      phase(model, 'queue', queueMs)
+      phase(model, 'infer', inferMs)
+    },
+    imageEnded ({ model, outcome }) {
+      metrics.images.inc({ model, outcome })
+    }
+  }
+}

@@ -1,0 +1,107 @@
+import { ServiceError } from '../errors.js'
+import type { ImageDecoder } from '../image/image-decoder.js'
+import type { ImageRequest, PreparedImage } from '../image/image.js'
+import type { OutputName } from '../model/network.js'
+import { depthFor, requireInputSize } from '../model/shapes.js'
+import type { LoadedModel } from '../weights/load.js'
+import type { Admission } from './admission.js'
+import type { Engine } from './engine.js'
+import type { Tensors } from './task.js'
+
+/** Where a request's time went, milliseconds; for several images the slowest of each phase. */
+export interface Timings {
+  decode: number
+  queue: number
+  infer: number
+  encode: number
+}
+
+export interface ExtractRequest extends Omit<ImageRequest, 'bytes'> {
+  readonly model: LoadedModel
+  readonly images: ReadonlyArray<ImageRequest['bytes']>
+  /** Nothing is run when empty: the prepared image alone is answered. */
+  readonly outputs: readonly OutputName[]
+  /** Keep the prepared pixels: the `input` stage. */
+  readonly keepInput: boolean
+  readonly signal: AbortSignal
+  /** Filled while the request goes on. */
+  readonly timings: Timings
+}
+
+export interface Extracted extends Omit<PreparedImage, 'data'> {
+  /** uint8 RGB [height, width, 3], when asked for. */
+  readonly input: Uint8Array<ArrayBuffer> | undefined
+  readonly tensors: Tensors
+}
+
+/** Told of every image; metrics listen here. */
+export interface ExtractObserver {
+  imageReceived (image: { bytes: number }): void
+  imageDecoded (image: { model: string, decodeMs: number, pixels: number }): void
+  imageInferred (image: { model: string, queueMs: number, inferMs: number }): void
+  imageEnded (image: { model: string, outcome: 'ok' | 'failed' | 'cancelled' }): void
+}
+
+/** The way of the data: encoded bytes -> admission -> decode -> the engine's queue and run -> tensors. */
+export class Extractor {
+  readonly #decoder: ImageDecoder
+  readonly #engine: Engine
+  readonly #admission: Admission
+  readonly #observer: ExtractObserver
+
+  constructor (parts: { decoder: ImageDecoder, engine: Engine, admission: Admission, observer: ExtractObserver }) {
+    this.#decoder = parts.decoder
+    this.#engine = parts.engine
+    this.#admission = parts.admission
+    this.#observer = parts.observer
+  }
+
+  /**
+   * All images or an error: the first that fails ends its siblings, and the error's `param` names it, e.g. `images[3]`.
+   * @throws ServiceError of admission, decoding, sizes, the deadline or the run
+   */
+  async extract (request: ExtractRequest): Promise<Extracted[]> {
+    const leave = this.#admission.enter(request.images.length)
+    const siblings = new AbortController()
+    const signal = AbortSignal.any([request.signal, siblings.signal])
+    const model = request.model.id
+    const one = async (bytes: Uint8Array, index: number): Promise<Extracted> => {
+      this.#observer.imageReceived({ bytes: bytes.length })
+      try {
+        const extracted = await this.#one(request, bytes, signal)
+        leave('done')
+        this.#observer.imageEnded({ model, outcome: 'ok' })
+        return extracted
+      } catch (error) {
+        leave('dropped')
+        this.#observer.imageEnded({ model, outcome: signal.aborted ? 'cancelled' : 'failed' })
+        const named = signal.aborted ? error : nameImage(error, index)
+        siblings.abort(named)
+        throw named
+      }
+    }
+    return await Promise.all(request.images.map(one))
+  }
+
+  async #one (request: ExtractRequest, bytes: Uint8Array, signal: AbortSignal): Promise<Extracted> {
+    const { model, geometry, autoorient, timings } = request
+    const decoding = performance.now()
+    const { data, ...prepared } = await this.#decoder.prepare({ bytes, geometry, autoorient }, signal)
+    const decodeMs = performance.now() - decoding
+    timings.decode = Math.max(timings.decode, decodeMs)
+    this.#observer.imageDecoded({ model: model.id, decodeMs, pixels: prepared.source.width * prepared.source.height })
+    const input = request.keepInput ? data.slice() : undefined
+    if (request.outputs.length === 0) return { ...prepared, input, tensors: {} }
+    requireInputSize(model.network, depthFor(request.outputs), prepared.height, prepared.width)
+    const { tensors, queueMs, inferMs } = await this.#engine.infer({ model: model.id, data, width: prepared.width, height: prepared.height, outputs: request.outputs, signal })
+    timings.queue = Math.max(timings.queue, queueMs)
+    timings.infer = Math.max(timings.infer, inferMs)
+    this.#observer.imageInferred({ model: model.id, queueMs, inferMs })
+    return { ...prepared, input, tensors }
+  }
+}
+
+function nameImage (error: unknown, index: number): unknown {
+  if (!(error instanceof ServiceError)) return error
+  return new ServiceError(error.code, error.message, { param: error.param ?? `images[${index}]`, retryAfter: error.retryAfter, cause: error.cause })
+}

@@ -1,0 +1,47 @@
+import type { Depth, Network, OutputName } from '../model/network.js'
+import type { FoldedWeights } from '../model/fold.js'
+
+/** What an inference thread is asked to do. Everything in it crosses a thread: plain data and buffers. */
+export type InferenceTask = LoadTask | UnloadTask | RunTask
+
+export interface LoadTask {
+  readonly type: 'load'
+  readonly model: string
+  readonly network: Network
+  /** Shared with every other thread; a prefix graph is written from it when first asked for. */
+  readonly weights: FoldedWeights
+}
+
+export interface UnloadTask {
+  readonly type: 'unload'
+  readonly model: string
+}
+
+export interface RunTask {
+  readonly type: 'run'
+  readonly model: string
+  readonly depth: Depth
+  readonly width: number
+  readonly height: number
+  readonly images: readonly RunImage[]
+}
+
+export interface RunImage {
+  /** uint8 RGB [height, width, 3] */
+  readonly data: Uint8Array<ArrayBuffer>
+  readonly outputs: readonly OutputName[]
+}
+
+/** One image's output, float32, row-major, without the batch dimension. */
+export interface Tensor {
+  readonly shape: readonly number[]
+  readonly data: Float32Array<ArrayBuffer>
+}
+
+export type Tensors = Partial<Record<OutputName, Tensor>>
+
+/** The answer to a RunTask: a Tensors per image, in order, and the milliseconds the run took (session building excluded). */
+export interface RunResult {
+  readonly images: readonly Tensors[]
+  readonly inferMs: number
+}

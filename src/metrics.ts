@@ -1,0 +1,50 @@
+import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client'
+
+/** From 1 ms to 30 s, about 2x apart: histograms of the same buckets add up across pods. */
+const SECONDS = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30]
+const BYTES = [2 ** 10, 2 ** 12, 2 ** 14, 2 ** 16, 2 ** 18, 2 ** 20, 2 ** 22, 2 ** 24, 2 ** 26, 2 ** 28]
+const PIXELS = [1e3, 1e4, 1e5, 3e5, 1e6, 3e6, 1e7, 3e7, 1e8]
+const BATCH = [1, 2, 4, 8, 16, 32, 64, 128, 256]
+
+export const PHASES = ['decode', 'queue', 'infer', 'encode'] as const
+export type Phase = typeof PHASES[number]
+
+/** Read when Prometheus scrapes. */
+export interface LiveState {
+  models (): Array<{ id: string, info: Record<'model' | 'variant' | 'dialect' | 'precision' | 'provider' | 'sha256', string>, queueDepth: number, instances: Record<string, number> }>
+}
+
+/** Every metric of the service, in a registry of its own. Names, labels and units are a contract: see the README. */
+export class Metrics {
+  readonly registry = new Registry()
+  readonly #common = { registers: [this.registry] }
+
+  readonly requests = new Counter({ ...this.#common, name: 'vovnet_requests_total', help: 'Answered requests', labelNames: ['route', 'model', 'code'] as const })
+  readonly requestDuration = new Histogram({ ...this.#common, name: 'vovnet_request_duration_seconds', help: 'Time from a request\'s first byte to its answer\'s last', labelNames: ['route', 'model'] as const, buckets: SECONDS })
+  readonly phaseDuration = new Histogram({ ...this.#common, name: 'vovnet_phase_duration_seconds', help: 'Time of one image in a phase (encode: of one answer)', labelNames: ['model', 'phase'] as const, buckets: SECONDS })
+  readonly images = new Counter({ ...this.#common, name: 'vovnet_images_total', help: 'Images by outcome', labelNames: ['model', 'outcome'] as const })
+  readonly rejections = new Counter({ ...this.#common, name: 'vovnet_rejections_total', help: 'Requests refused, by error code', labelNames: ['reason'] as const })
+  readonly cancellations = new Counter({ ...this.#common, name: 'vovnet_cancellations_total', help: 'Requests given up, by the phase they were in', labelNames: ['phase'] as const })
+  readonly batchSize = new Histogram({ ...this.#common, name: 'vovnet_batch_size', help: 'Images in a run', labelNames: ['model'] as const, buckets: BATCH })
+  readonly batches = new Counter({ ...this.#common, name: 'vovnet_batches_total', help: 'Runs by the depth of their graph', labelNames: ['model', 'depth'] as const })
+  readonly inflight = new Gauge({ ...this.#common, name: 'vovnet_inflight_requests', help: 'Inference requests being worked on' })
+  readonly imageBytes = new Histogram({ ...this.#common, name: 'vovnet_image_bytes', help: 'Size of the encoded images received', buckets: BYTES })
+  readonly imagePixels = new Histogram({ ...this.#common, name: 'vovnet_image_pixels', help: 'Pixels of the images decoded', buckets: PIXELS })
+  readonly responseBytes = new Histogram({ ...this.#common, name: 'vovnet_response_bytes', help: 'Size of the answers', labelNames: ['route'] as const, buckets: BYTES })
+
+  constructor (state: LiveState) {
+    collectDefaultMetrics({ register: this.registry })
+    const gauge = <Label extends string>(name: string, help: string, labelNames: readonly Label[], fill: (gauge: Gauge<Label>) => void): void => {
+      const live: Gauge<Label> = new Gauge<Label>({ ...this.#common, name, help, labelNames, collect: () => { live.reset(); fill(live) } })
+    }
+    gauge('vovnet_queue_depth', 'Images waiting for an instance', ['model'], live => {
+      for (const { id, queueDepth } of state.models()) live.set({ model: id }, queueDepth)
+    })
+    gauge('vovnet_instances', 'Inference instances by state', ['model', 'state'], live => {
+      for (const { id, instances } of state.models()) for (const [name, count] of Object.entries(instances)) live.set({ model: id, state: name }, count)
+    })
+    gauge('vovnet_model_info', 'Always 1; the labels tell what is served', ['model', 'variant', 'dialect', 'precision', 'provider', 'sha256'], live => {
+      for (const { info } of state.models()) live.set(info, 1)
+    })
+  }
+}
