@@ -1,70 +1,81 @@
-import { PRECISION, type Taps } from './taps.js'
+import { PASSES_WASM } from './kernel/passes-wasm.js'
+import type { Taps } from './taps.js'
 
-const HALF = 1 << (PRECISION - 1)
+interface Kernel {
+  readonly memory: { readonly buffer: ArrayBuffer, grow (pages: number): number }
+  horizontal (data: number, stride: number, rows: number, ...tapsThenOut: PlacedTaps): void
+  vertical (data: number, stride: number, rowBytes: number, ...tapsThenOut: PlacedTaps): void
+}
+/** Addresses of from, count and weights, weights an output, outputs; then the address of the output. */
+type PlacedTaps = [number, number, number, number, number, number]
 
-/**
- * Resizes `rows` rows of RGB pixels along x.
- * @param data begins at the taps' first column of the first row; rows are `stride` bytes apart
- * @returns rows without gaps, [rows, outputs, 3]
- */
-export function horizontalPass (data: Uint8Array, stride: number, rows: number, taps: Taps): Uint8Array<ArrayBuffer> {
-  const { from, count, weights } = taps
-  const out = new Uint8ClampedArray(rows * from.length * 3)
-  let o = 0
-  for (let row = 0; row < rows; row++) {
-    for (let x = 0; x < from.length; x++) {
-      let at = row * stride + from[x]! * 3
-      let k = x * taps.stride
-      const end = k + count[x]!
-      let r = HALF
-      let g = HALF
-      let b = HALF
-      for (; k < end; k++) {
-        const weight = weights[k]!
-        // The sums stay below 2^31; `| 0` only tells the compiler so.
-        r = (r + Math.imul(data[at]!, weight)) | 0
-        g = (g + Math.imul(data[at + 1]!, weight)) | 0
-        b = (b + Math.imul(data[at + 2]!, weight)) | 0
-        at += 3
-      }
-      out[o] = r >> PRECISION
-      out[o + 1] = g >> PRECISION
-      out[o + 2] = b >> PRECISION
-      o += 3
-    }
-  }
-  return new Uint8Array(out.buffer)
+// @types/node leaves WebAssembly to the DOM's types, which a server has no other use for.
+declare const WebAssembly: {
+  Module: new (bytes: Uint8Array) => unknown
+  Instance: new (module: unknown) => { readonly exports: unknown }
 }
 
+const { memory, horizontal, vertical } = new WebAssembly.Instance(new WebAssembly.Module(PASSES_WASM)).exports as Kernel
+const PAGE = 65536
+/** How far behind a buffer the kernel may read and write. */
+const SLACK = 15
+/** Source pixels are copied to the kernel's memory in strips that stay in the processor's cache. */
+const STRIP_BYTES = 256 * 1024
+
 /**
- * Resizes rows of `rowBytes` bytes along y.
- * @param data begins at the taps' first row; rows are `stride` bytes apart
- * @returns rows without gaps, [outputs, rowBytes]
+ * Resizes along x, then along y.
+ * @param pixels RGB from the taps' first column and row on; rows are `stride` bytes apart
+ * @returns RGB rows without gaps, in memory that the next call overwrites
  */
-export function verticalPass (data: Uint8Array, stride: number, rowBytes: number, taps: Taps): Uint8Array<ArrayBuffer> {
-  const { from, count, weights } = taps
-  const out = new Uint8ClampedArray(from.length * rowBytes)
-  let o = 0
-  for (let y = 0; y < from.length; y++) {
-    const start = from[y]! * stride
-    const end = y * taps.stride + count[y]!
-    for (let x = 0; x < rowBytes; x += 3) {
-      let at = start + x
-      let r = HALF
-      let g = HALF
-      let b = HALF
-      for (let k = y * taps.stride; k < end; k++) {
-        const weight = weights[k]!
-        r = (r + Math.imul(data[at]!, weight)) | 0
-        g = (g + Math.imul(data[at + 1]!, weight)) | 0
-        b = (b + Math.imul(data[at + 2]!, weight)) | 0
-        at += stride
-      }
-      out[o] = r >> PRECISION
-      out[o + 1] = g >> PRECISION
-      out[o + 2] = b >> PRECISION
-      o += 3
-    }
+export function horizontalFirst (pixels: Uint8Array, stride: number, columns: Taps, rows: Taps): Uint8Array {
+  const rowBytes = columns.from.length * 3
+  const strip = Math.min(rows.span, Math.max(1, Math.floor(STRIP_BYTES / stride)))
+  const [x, y, input, between, out] = reserve(tapBytes(columns), tapBytes(rows), strip * stride, rows.span * rowBytes, rows.from.length * rowBytes)
+  for (let row = 0; row < rows.span; row += strip) {
+    const count = Math.min(strip, rows.span - row)
+    write(input, pixels.subarray(row * stride, (row + count) * stride))
+    horizontal(input, stride, count, ...placeTaps(columns, x, between + row * rowBytes))
   }
-  return new Uint8Array(out.buffer)
+  vertical(between, rowBytes, rowBytes, ...placeTaps(rows, y, out))
+  return new Uint8Array(memory.buffer, out, rows.from.length * rowBytes)
+}
+
+/** Resizes along y, then along x; otherwise as `horizontalFirst`. */
+export function verticalFirst (pixels: Uint8Array, stride: number, columns: Taps, rows: Taps): Uint8Array {
+  const rowBytes = columns.span * 3
+  const outBytes = rows.from.length * columns.from.length * 3
+  const [x, y, input, between, out] = reserve(tapBytes(columns), tapBytes(rows), rows.span * stride, rows.from.length * rowBytes, outBytes)
+  write(input, pixels.subarray(0, rows.span * stride))
+  vertical(input, stride, rowBytes, ...placeTaps(rows, y, between))
+  horizontal(between, rowBytes, rows.from.length, ...placeTaps(columns, x, out))
+  return new Uint8Array(memory.buffer, out, outBytes)
+}
+
+/** Addresses of buffers of these sizes, one behind the other from 0 on. */
+function reserve<Sizes extends number[]> (...sizes: Sizes): { [K in keyof Sizes]: number } {
+  let end = 0
+  const addresses = sizes.map(size => {
+    const at = end
+    end += Math.ceil((size + SLACK) / 16) * 16
+    return at
+  })
+  const missing = end - memory.buffer.byteLength
+  if (missing > 0) memory.grow(Math.ceil(missing / PAGE))
+  return addresses as { [K in keyof Sizes]: number }
+}
+
+function tapBytes ({ from, count, weights }: Taps): number {
+  return from.byteLength + count.byteLength + weights.byteLength
+}
+
+function placeTaps ({ from, count, weights, stride }: Taps, at: number, out: number): PlacedTaps {
+  const words = new Int32Array(memory.buffer, at)
+  words.set(from)
+  words.set(count, from.length)
+  words.set(weights, from.length * 2)
+  return [at, at + from.byteLength, at + from.byteLength * 2, stride, from.length, out]
+}
+
+function write (at: number, bytes: Uint8Array): void {
+  new Uint8Array(memory.buffer, at).set(bytes)
 }

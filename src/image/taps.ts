@@ -14,7 +14,7 @@ export interface Taps {
 }
 
 /** The weights' binary point: 32 bits less 8 for the pixel and 2 for the sum's overshoot, as in Pillow. */
-export const PRECISION = 22
+const PRECISION = 22
 const ONE = 1 << PRECISION
 const SUPPORT = { bicubic: 2, bilinear: 1 }
 
