@@ -104,15 +104,20 @@ function foldUnit (unit: ConvUnit, eps: number, weights: FoldedWeights, read: Re
       continue
     }
     const perChannel = target.length / shape[0]!
-    for (let index = 0; index < target.length; index++) target[index] = values[index]! * scale[Math.trunc(index / perChannel)]!
+    for (let channel = 0, index = 0; channel < unit.outputs; channel++) {
+      const factor = scale[channel]!
+      for (const end = index + perChannel; index < end; index++) target[index] = values[index]! * factor
+    }
   }
 }
 
 function readChecked (read: Reader, name: string, length: number): Float32Array {
   const values = read(name)
   if (values.length !== length) throw mismatch(name, `${length} values`, String(values.length))
-  const bad = values.findIndex(value => !Number.isFinite(value))
-  if (bad !== -1) throw mismatch(name, 'finite values', `${values[bad]} at index ${bad}`)
+  // A plain loop: with a callback for each of V-99's 70 million values this check was most of the folding.
+  for (let index = 0; index < length; index++) {
+    if (!Number.isFinite(values[index])) throw mismatch(name, 'finite values', `${values[index]} at index ${index}`)
+  }
   return values
 }
 

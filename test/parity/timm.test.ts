@@ -1,0 +1,3 @@
+import { checkNetworks } from './check-network.js'
+
+checkNetworks('timm')
