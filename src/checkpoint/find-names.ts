@@ -1,11 +1,8 @@
 import { ServiceError } from '../errors.js'
-import { flatNames } from './names/flat.js'
-import { osaNames } from './names/osa.js'
-import { timmNames } from './names/timm.js'
+import { NAMINGS } from './names/all.js'
 import type { Naming } from './names/naming.js'
 import type { TensorSource } from './tensor-source.js'
-
-const NAMINGS: readonly Naming[] = [timmNames, osaNames, flatNames]
+import { refuseKnown, unrecognised } from './unrecognised.js'
 
 /** The network's tensors found in a file. */
 export interface FoundNames {
@@ -19,9 +16,10 @@ export interface FoundNames {
 
 /**
  * Finds the network in a file by its first convolution, whatever stands before the name (`module.`, `backbone.bottom_up.`).
- * @throws ServiceError checkpoint_unrecognised when no naming has it, or there are several networks and none was chosen
+ * @throws ServiceError checkpoint_unrecognised when no naming has it, the network is one we cannot compute, or there are several and none was chosen
  */
 export function findNames (source: TensorSource, prefix?: string): FoundNames {
+  refuseKnown(source)
   const found = NAMINGS.flatMap(naming => prefixes(source, naming).map(prefix => ({ naming, prefix })))
   const fitting = prefix === undefined ? found : found.filter(candidate => candidate.prefix === prefix)
   const [first, second] = fitting
@@ -47,12 +45,4 @@ function nameTensors (source: TensorSource, naming: Naming, prefix: string): Fou
     canonical: new Map([...naming.canonical(plain)].map(([canonical, stored]) => [canonical, prefix + stored])),
     stored: canonical => prefix + naming.stored(canonical, plain)
   }
-}
-
-function unrecognised (source: TensorSource, prefix: string | undefined): ServiceError {
-  const names = [...source.tensors.keys()]
-  const shown = names.slice(0, 3).join(', ')
-  const found = names.length === 0 ? 'no tensors' : `${names.length} tensors such as ${shown}`
-  const anchors = NAMINGS.map(naming => `${prefix ?? ''}${naming.anchor} (${naming.name})`).join(' or ')
-  return new ServiceError('checkpoint_unrecognised', `${source.file}: expected ${anchors}, found ${found}`)
 }

@@ -1,11 +1,14 @@
 import { ServiceError } from '../errors.js'
 import type { Network, VariantSpec } from '../model/network.js'
 import { canonicalTensors, elements } from '../model/network-tensors.js'
-import type { Preprocess } from '../model/preprocess.js'
+import type { Normalisation, Preprocess } from '../model/preprocess.js'
 import { deriveAttention, deriveVariant, mismatch } from './derive-variant.js'
 import { DIALECTS, dialectNamed } from './dialects/all.js'
 import type { Dialect, DialectName } from './dialects/dialect.js'
+import { meanColour } from './dialects/preprocessing.js'
 import { findNames, type FoundNames } from './find-names.js'
+import { findPyramid } from './names/pyramid.js'
+import { readPixelStatistics } from './pixel-statistics.js'
 import type { TensorSource } from './tensor-source.js'
 
 /** What a model.json may say beforehand about the checkpoint beside it. */
@@ -43,18 +46,21 @@ export function recognise (source: TensorSource, options: RecogniseOptions = {})
   const attention = deriveAttention(tensors)
   const derived = deriveVariant(tensors, attention.attention, (name, expected) => { throw mismatch(source.file, found.stored(name), expected, 'no such tensor') })
   const variant = agree(source.file, derived, options.variant)
+  const pyramid = findPyramid(source.tensors, prefix)
   const { dialect, reason } = chooseDialect(source, found, attention.attention, options.dialect)
   const network: Network = {
     variant,
     traits: { ...dialect.traits, ...attention },
     classes: tensors.get('head.fc.weight')?.shape[0] ?? 0,
-    pyramid: undefined
+    pyramid: pyramid.pyramid
   }
-  const used = checkTensors(source, network, found)
+  const used = checkTensors(source, network, name => canonical.get(name) ?? pyramid.canonical.get(name), found)
+  const preprocess = dialect.preprocess(network)
+  const measured = readPixelStatistics(source, preprocess.normalisation)
   return {
     dialect: dialect.name,
     network,
-    preprocess: dialect.preprocess(network),
+    preprocess: measured === undefined ? preprocess : withNormalisation(preprocess, measured),
     canonical: used,
     unused: unusedTensors(source, used),
     reasons: [
@@ -65,7 +71,10 @@ export function recognise (source: TensorSource, options: RecogniseOptions = {})
       attention.attention === 'none'
         ? 'attention none: no such tensors'
         : `attention ${attention.attention} in ${attention.attentionBlocks} block of a stage: where its tensors are`,
-      `identity ${dialect.traits.identity}, batch norm eps ${dialect.traits.bnEps}: not in the tensors, as ${dialect.title}`
+      `identity ${dialect.traits.identity}, batch norm eps ${dialect.traits.bnEps}: not in the tensors, as ${dialect.title}`,
+      ...network.classes === 0 ? [] : [`classifier of ${network.classes} classes: ${canonical.get('head.fc.weight')}`],
+      ...pyramid.reason === undefined ? [] : [pyramid.reason],
+      measured === undefined ? `normalisation: as ${dialect.title}` : 'normalisation: pixel_mean and pixel_std in the file'
     ]
   }
 }
@@ -90,13 +99,13 @@ function agree (file: string, derived: VariantSpec, wanted: VariantSpec | undefi
 }
 
 /** Compares every tensor of the network with the file's, and returns canonical -> stored for exactly those. */
-function checkTensors (source: TensorSource, network: Network, { canonical, stored: storedName }: FoundNames): Map<string, string> {
+function checkTensors (source: TensorSource, network: Network, storedOf: (canonical: string) => string | undefined, found: FoundNames): Map<string, string> {
   const used = new Map<string, string>()
   for (const [name, shape] of canonicalTensors(network)) {
-    const stored = canonical.get(name)
+    const stored = storedOf(name)
     const expected = `[${shape.join(', ')}]`
-    if (stored === undefined) throw mismatch(source.file, storedName(name), expected, 'no such tensor')
-    const received = source.tensors.get(stored)!.shape
+    const received = source.tensors.get(stored ?? '')?.shape
+    if (stored === undefined || received === undefined) throw mismatch(source.file, stored ?? found.stored(name), expected, 'no such tensor')
     // A 1x1 convolution and a linear layer hold the same values: [C, C, 1, 1] may stand for [C, C] and back.
     const same = elements(received) === elements(shape) && received.every((size, axis) => size === (shape[axis] ?? 1))
     if (!same) throw mismatch(source.file, stored, expected, `[${received.join(', ')}]`)
@@ -112,4 +121,8 @@ function unusedTensors (source: TensorSource, used: ReadonlyMap<string, string>)
     const norm = name.replace(/num_batches_tracked$/, 'weight')
     return norm === name || !stored.has(norm)
   })
+}
+
+function withNormalisation (preprocess: Preprocess, normalisation: Normalisation): Preprocess {
+  return { ...preprocess, normalisation, geometry: { ...preprocess.geometry, fill: meanColour(normalisation) } }
 }

@@ -1,0 +1,104 @@
+import { Call, describe, FileSlice, Global, type PickleValue } from '../pickle/values.js'
+import type { StoredType } from '../tensor-source.js'
+import type { CheckpointFile } from './checkpoint-file.js'
+import { ITEM_SIZE } from './elements.js'
+import { contiguousStrides, stridedTensor, type StridedTensor } from './strided.js'
+import { sizes } from './torch-tensors.js'
+
+type Refuse = (message: string) => Error
+
+/** numpy's type codes: kind and bytes. */
+const TYPE_CODES: Readonly<Record<string, StoredType>> = {
+  f8: 'f64', f4: 'f32', f2: 'f16', i8: 'i64', i4: 'i32', i2: 'i16', i1: 'i8', u1: 'u8', b1: 'bool'
+}
+
+/** numpy moved its core from numpy.core to numpy._core in version 2. */
+const RECONSTRUCT = /^numpy\._?core\.multiarray\._reconstruct$/
+const FROM_BUFFER = /^numpy\._?core\.numeric\._frombuffer$/
+
+export function isNumpyArray (value: PickleValue | undefined): value is Call {
+  return value instanceof Call && (RECONSTRUCT.test(value.path ?? '') || FROM_BUFFER.test(value.path ?? ''))
+}
+
+/** @throws the error `refuse` makes, when it is not an array of plain numbers with all its bytes */
+export function numpyArray (file: CheckpointFile, value: Call, refuse: Refuse): StridedTensor {
+  const { shape: size, dtype: type, fortran, payload } = FROM_BUFFER.test(value.path ?? '') ? fromBuffer(value) : reconstruct(value)
+  const { dtype, bigEndian } = readType(type, refuse)
+  const shape = sizes(size, refuse)
+  const bytes = readPayload(payload, refuse)
+  const itemSize = ITEM_SIZE[dtype]
+  const length = bytes.length === undefined ? shape.reduce((product, side) => product * side, 1) : bytes.length / itemSize
+  if (shape.reduce((product, side) => product * side, 1) !== length) {
+    throw refuse(`[${shape.join(', ')}] of ${itemSize} bytes each, but ${bytes.length} bytes of data`)
+  }
+  const strides = fortran ? contiguousStrides(shape.toReversed()).reverse() : contiguousStrides(shape)
+  const read = (start: number, count: number): Uint8Array<ArrayBuffer> => {
+    const stretch = bytes.read(file, start * itemSize, count * itemSize, refuse)
+    return bigEndian ? reverseBytes(stretch, itemSize) : stretch
+  }
+  return stridedTensor({ dtype, length, read }, shape, strides, 0, refuse)
+}
+
+interface ArrayParts {
+  readonly shape: PickleValue | undefined
+  readonly dtype: PickleValue | undefined
+  readonly fortran: boolean
+  readonly payload: PickleValue | undefined
+}
+
+/** `_reconstruct(...)` then BUILD `(version, shape, dtype, fortran, bytes)` */
+function reconstruct ({ state }: Call): ArrayParts {
+  const [, shape, dtype, fortran, payload] = Array.isArray(state) ? state : []
+  return { shape, dtype, fortran: fortran === true || fortran === 1, payload }
+}
+
+/** Protocol 5: `_frombuffer(bytes, dtype, shape, order)` */
+function fromBuffer ({ args }: Call): ArrayParts {
+  const [payload, dtype, shape, order] = Array.isArray(args) ? args : []
+  return { shape, dtype, fortran: order === 'F', payload }
+}
+
+/** `numpy.dtype('f4', False, True)` then BUILD `(3, '<', ...)` */
+function readType (value: PickleValue | undefined, refuse: Refuse): { dtype: StoredType, bigEndian: boolean } {
+  const call = value instanceof Call && value.path === 'numpy.dtype' ? value : undefined
+  const [code] = Array.isArray(call?.args) ? call.args : []
+  const [, order] = Array.isArray(call?.state) ? call.state : []
+  const dtype = typeof code === 'string' && Object.hasOwn(TYPE_CODES, code) ? TYPE_CODES[code] : undefined
+  if (dtype === undefined) throw refuse(`dtype must be one of ${Object.keys(TYPE_CODES).join(', ')}, received ${describe(code ?? value)}`)
+  return { dtype, bigEndian: order === '>' }
+}
+
+interface Payload {
+  /** Undefined where it takes reading the bytes to know. */
+  readonly length: number | undefined
+  read (file: CheckpointFile, start: number, count: number, refuse: Refuse): Uint8Array<ArrayBuffer>
+}
+
+/** Bytes as protocol 3 and later have them, as Python 2's strings, or as the text protocol 2 makes of them. */
+function readPayload (value: PickleValue | undefined, refuse: Refuse): Payload {
+  if (value instanceof FileSlice && !value.text) {
+    return { length: value.length, read: (file, start, count) => file.read(value.offset + start, count) }
+  }
+  if (typeof value === 'string') return inMemory(Buffer.from(value, 'latin1'))
+  const encoded = value instanceof Call && value.callee instanceof Global && value.path === '_codecs.encode' && Array.isArray(value.args) && value.args[1] === 'latin1'
+  const text = encoded ? (value.args as PickleValue[])[0] : undefined
+  if (typeof text === 'string') return inMemory(Buffer.from(text, 'latin1'))
+  if (!(text instanceof FileSlice)) throw refuse(`expected the array's bytes, received ${describe(value)}`)
+  return {
+    length: undefined,
+    read (file, start, count) {
+      const bytes = Buffer.from(file.read(text.offset, text.length).toString('utf8'), 'latin1')
+      if (start + count > bytes.length) throw refuse(`expected ${start + count} bytes of data, found ${bytes.length}`)
+      return new Uint8Array(bytes.subarray(start, start + count))
+    }
+  }
+}
+
+function inMemory (bytes: Buffer): Payload {
+  return { length: bytes.length, read: (_file, start, count) => new Uint8Array(bytes.subarray(start, start + count)) }
+}
+
+function reverseBytes (bytes: Uint8Array<ArrayBuffer>, itemSize: number): Uint8Array<ArrayBuffer> {
+  for (let start = 0; start < bytes.length; start += itemSize) bytes.subarray(start, start + itemSize).reverse()
+  return bytes
+}
