@@ -5,6 +5,7 @@ import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastif
 import type { Config } from './config.js'
 import { ServiceError } from './errors.js'
 import { Encoder } from './http/codecs/encoder.js'
+import { answerHeadersPlugin } from './http/plugins/answer-headers.js'
 import { errorBody, errorsPlugin } from './http/plugins/errors.js'
 import { lifetimePlugin } from './http/plugins/lifetime.js'
 import { requestMetricsPlugin, trackInflight } from './http/plugins/request-metrics.js'
@@ -42,7 +43,7 @@ export interface App {
 
 /** Builds the whole service from its parts; listens to nothing. `http.close()` ends every thread it started. */
 export async function buildApp ({ config, models, plan, decodeThreads, logger = false }: AppOptions): Promise<App> {
-  const readiness = { ready: false }
+  const readiness = { ready: false, draining: false }
   const catalog = new Catalog(models, config.DEFAULT_MODEL)
   const metrics: Metrics = new Metrics({
     models: () => catalog.list().map(model => ({ id: model.id, info: infoOf(model, plan), queueDepth: engine.queueDepth(model.id), instances: { ...engine.instanceStates(model.id) } }))
@@ -71,17 +72,18 @@ export async function buildApp ({ config, models, plan, decodeThreads, logger = 
       reply.raw.writeHead(400, { 'content-type': 'application/json' }).end(JSON.stringify(errorBody(new ServiceError('invalid_parameter', error.message))))
     }
   })
-  http.addHook('onRequest', async (request, reply) => { void reply.header('x-request-id', request.id) })
+  await http.register(answerHeadersPlugin, { draining: () => readiness.draining })
   await http.register(errorsPlugin)
   await http.register(accepts)
-  await http.register(lifetimePlugin, { timeoutMs: config.REQUEST_TIMEOUT_MS, metrics })
   await http.register(requestMetricsPlugin, { metrics })
   await http.register(async scope => {
     acceptBytes(scope, config)
     await scope.register(multipart)
     scope.addHook('onRequest', async () => {
-      if (!readiness.ready) throw new ServiceError('not_ready', 'the service is starting or shutting down', { retryAfter: 1 })
+      // What reaches a draining service before its listener closed is still answered.
+      if (!readiness.ready && !readiness.draining) throw new ServiceError('not_ready', 'the service is starting or shutting down', { retryAfter: 1 })
     })
+    await scope.register(lifetimePlugin, { timeoutMs: config.REQUEST_TIMEOUT_MS, metrics })
     trackInflight(scope, metrics)
     featuresRoute(scope, parts)
     embeddingsRoute(scope, parts)
@@ -94,11 +96,15 @@ export async function buildApp ({ config, models, plan, decodeThreads, logger = 
     readiness.ready = false
     await Promise.all([decoder.close(), engine.close(), encoder.close()])
   })
+  const drain = (): void => {
+    readiness.ready = false
+    readiness.draining = true
+  }
   const warm = async (): Promise<void> => {
-    await Promise.all([decoder.ready(), encoder.ready(), ...models.map(async model => await engine.load(model))])
+    await Promise.all([decoder.ready(), encoder.ready(), engine.load(models)])
     readiness.ready = true
   }
-  return { http, warm, drain: () => { readiness.ready = false } }
+  return { http, warm, drain }
 }
 
 /** Bodies stay bytes: what they are is told by their content, not by their type. */

@@ -17,7 +17,10 @@ vovnet-serve <command> --help tells a command's own options.
 `
 
 async function main ([name = '--help', ...args]: string[]): Promise<void> {
-  if (name === '--help' || name === '-h' || name === 'help') return void process.stdout.write(HELP)
+  if (name === '--help' || name === '-h' || name === 'help') {
+    process.stdout.write(HELP)
+    return
+  }
   const command = Object.entries(COMMANDS).find(([known]) => known === name)?.[1]
   if (command === undefined) throw new ServiceError('invalid_parameter', `command must be one of ${Object.keys(COMMANDS).join(', ')}, received ${name}; see vovnet-serve --help`)
   await (await command.load())(args)

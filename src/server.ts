@@ -14,7 +14,7 @@ export async function serve (config: Config): Promise<void> {
   const decodeThreads = config.DECODE_THREADS === 'auto' ? availableParallelism() : config.DECODE_THREADS
   const { http, warm, drain } = await buildApp({ config, models, plan, decodeThreads, logger: { level: config.LOG_LEVEL } })
 
-  closeWithGrace({ delay: Math.max(1, config.SHUTDOWN_GRACE_MS), logger: http.log }, async ({ err, signal }) => {
+  const grace = closeWithGrace({ delay: Math.max(1, config.SHUTDOWN_GRACE_MS), logger: http.log }, async ({ err, signal }) => {
     if (err !== undefined) http.log.fatal({ err }, 'unexpected error, shutting down')
     else http.log.info({ signal }, 'shutting down: answering what is in')
     drain()
@@ -26,8 +26,11 @@ export async function serve (config: Config): Promise<void> {
     url = await http.listen({ host: config.HOST, port: config.PORT })
     await warm()
   } catch (error) {
-    await http.close() // or the threads already started keep the process alive
-    throw error
+    grace.uninstall() // it would end the process with 0
+    await http.close() // or the threads already started keep it alive
+    throw (error as NodeJS.ErrnoException).code === 'EADDRINUSE'
+      ? new ServiceError('invalid_setting', `PORT ${config.PORT} of ${config.HOST} is already in use; --port 0 takes a free one`, { param: 'PORT' })
+      : error
   }
   const local = url.replace('0.0.0.0', '127.0.0.1').replace('[::]', '[::1]')
   for (const model of models) {

@@ -17,7 +17,10 @@ Usage: vovnet-serve init <variant> [options]
 
 export async function run (args: string[]): Promise<void> {
   const { values, positionals } = readArguments('init', args, { name: { type: 'string' }, dir: { type: 'string' }, seed: { type: 'string' } })
-  if (values.help === true) return void process.stdout.write(HELP)
+  if (values.help === true) {
+    process.stdout.write(HELP)
+    return
+  }
   const named = oneArgument('init', positionals, 'one variant')
   const seed = Number(values.seed ?? 0)
   if (!Number.isInteger(seed) || seed < 0 || seed > 0xffffffff) throw invalidParameter('--seed', 'a whole number from 0 to 4294967295', values.seed)

@@ -14,7 +14,10 @@ Usage: vovnet-serve inspect <checkpoint or model folder> [--json]
 
 export async function run (args: string[]): Promise<void> {
   const { values, positionals } = readArguments('inspect', args, { json: { type: 'boolean' } })
-  if (values.help === true) return void process.stdout.write(HELP)
+  if (values.help === true) {
+    process.stdout.write(HELP)
+    return
+  }
   const path = oneArgument('inspect', positionals, 'one checkpoint or model folder')
   const report = reportOf(describeModel(modelAt(path)))
   process.stdout.write(values.json === true ? `${JSON.stringify(report, null, 2)}\n` : textOf(report))

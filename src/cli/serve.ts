@@ -17,6 +17,9 @@ ${rows.join('\n')}
 }
 
 export async function run (args: string[]): Promise<void> {
-  if (args.includes('--help') || args.includes('-h')) return void process.stdout.write(help())
+  if (args.includes('--help') || args.includes('-h')) {
+    process.stdout.write(help())
+    return
+  }
   await serve(readConfig(process.env, args))
 }

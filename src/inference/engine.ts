@@ -65,10 +65,12 @@ export class Engine {
     this.#instances = Array.from({ length: options.instances }, (_, index) => this.#start(index))
   }
 
-  /** Hands the model to every instance and runs it once at full depth in each. */
-  async load (model: LoadedModel): Promise<void> {
-    this.#loaded.set(model.id, model)
-    await Promise.all(this.#instances.map(async instance => await this.#prepare(instance, model)))
+  /** Hands the models to every instance and runs each once at full depth there. Before the first request. */
+  async load (models: readonly LoadedModel[]): Promise<void> {
+    for (const model of models) this.#loaded.set(model.id, model)
+    await Promise.all(this.#instances.map(async instance => {
+      for (const model of models) await this.#prepare(instance, model)
+    }))
   }
 
   queueDepth (model: string): number {

@@ -103,5 +103,5 @@ export class Extractor {
 
 function nameImage (error: unknown, index: number): unknown {
   if (!(error instanceof ServiceError)) return error
-  return new ServiceError(error.code, error.message, { param: error.param ?? `images[${index}]`, retryAfter: error.retryAfter, cause: error.cause })
+  return new ServiceError(error.code, error.message, { param: `images[${index}]`, retryAfter: error.retryAfter, cause: error.cause })
 }

@@ -9,9 +9,6 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** Aborts with a ServiceError when the client hangs up or the deadline passes. */
     lifetime: AbortSignal
-    timings: Timings
-    /** The id of the model the request is for, once known. */
-    modelId: string
   }
 }
 
@@ -21,17 +18,14 @@ export interface LifetimeOptions {
 }
 
 /**
- * Gives a request its deadline and its signal, and its answer `Server-Timing` and `x-request-id`. `request.signal` of
- * Fastify 5 aborts on its own on bodies; the reply's `close` without a finished answer is what a hang-up looks like.
+ * Gives a request its deadline and its signal. `request.signal` of Fastify 5 aborts on its own on bodies; the reply's
+ * `close` before an answer was written is what a hang-up looks like.
  */
 export const lifetimePlugin = plugin(async (app, { timeoutMs, metrics }: LifetimeOptions) => {
   app.decorateRequest('lifetime')
-  app.decorateRequest('timings')
-  app.decorateRequest('modelId', '')
 
   app.addHook('onRequest', async (request, reply) => {
     const controller = new AbortController()
-    request.timings = { decode: 0, queue: 0, infer: 0, encode: 0 }
     request.lifetime = controller.signal
     const limit = readTimeout(request, timeoutMs)
     const timer = setTimeout(() => {
@@ -40,14 +34,10 @@ export const lifetimePlugin = plugin(async (app, { timeoutMs, metrics }: Lifetim
     }, limit)
     reply.raw.once('close', () => {
       clearTimeout(timer)
-      if (reply.raw.writableFinished) return
+      if (reply.raw.writableEnded) return
       metrics.cancellations.inc({ phase: phaseOf(request.timings) })
       controller.abort(new ServiceError('client_closed_request', 'the client hung up'))
     })
-  })
-
-  app.addHook('onSend', async (request, reply) => {
-    void reply.header('server-timing', PHASES.map(phase => `${phase};dur=${(request.timings?.[phase] ?? 0).toFixed(2)}`).join(', '))
   })
 }, { name: 'lifetime' })
 

@@ -1,0 +1,42 @@
+import t from 'tap'
+import { buildTestApp, form, picture } from '../build-test-app.js'
+
+t.test('what was done is counted: requests = answers, images in = images out', async t => {
+  const { http } = await buildTestApp(t, { maxBatchSize: 4 })
+  const jpeg = { 'content-type': 'image/jpeg' }
+  const payload = await picture(120, 80)
+  for (let request = 0; request < 3; request++) await http.inject({ method: 'POST', url: '/v1/embeddings', headers: jpeg, payload })
+  await http.inject({ method: 'POST', url: '/v1/features?stages=stage2', ...form([{ name: 'a', value: payload }, { name: 'b', value: payload }]) })
+  await http.inject({ method: 'POST', url: '/v1/features', headers: jpeg, payload: 'no image' })
+  await http.inject({ method: 'POST', url: '/v1/features?model=other', headers: jpeg, payload })
+  await http.inject('/v1/elsewhere')
+
+  const { body, headers } = await http.inject('/metrics')
+  t.match(headers['content-type'], /^text\/plain/)
+  const value = (line: string): number | undefined => {
+    const found = body.split('\n').find(one => one.startsWith(`${line} `))
+    return found === undefined ? undefined : Number(found.split(' ').at(-1))
+  }
+  const model = 'vovnet19-slim-dw-cifar10'
+  t.equal(value(`vovnet_requests_total{route="/v1/embeddings",model="${model}",code="200"}`), 3)
+  t.equal(value(`vovnet_requests_total{route="/v1/features",model="${model}",code="200"}`), 1)
+  t.equal(value(`vovnet_requests_total{route="/v1/features",model="${model}",code="415"}`), 1)
+  t.equal(value('vovnet_requests_total{route="/v1/features",model="",code="404"}'), 1, 'an unknown model is no label')
+  t.equal(value('vovnet_requests_total{route="unmatched",model="",code="404"}'), 1, 'nor is an unknown path')
+  t.equal(value(`vovnet_request_duration_seconds_count{route="/v1/embeddings",model="${model}"}`), 3)
+  t.equal(value(`vovnet_images_total{model="${model}",outcome="ok"}`), 5)
+  t.equal(value(`vovnet_images_total{model="${model}",outcome="failed"}`), 1)
+  t.equal(value('vovnet_image_bytes_count'), 6)
+  t.equal(value('vovnet_image_pixels_sum'), 5 * 120 * 80)
+  t.equal(value(`vovnet_batches_total{model="${model}",depth="stage5"}`), 3)
+  t.equal(value(`vovnet_batch_size_sum{model="${model}"}`), 5)
+  for (const [phase, count] of [['decode', 5], ['queue', 5], ['infer', 5], ['encode', 4]] as const) {
+    t.equal(value(`vovnet_phase_duration_seconds_count{model="${model}",phase="${phase}"}`), count, phase)
+  }
+  t.equal(value('vovnet_response_bytes_count{route="/v1/embeddings"}'), 3)
+  t.equal(value(`vovnet_queue_depth{model="${model}"}`), 0)
+  t.equal(value(`vovnet_instances{model="${model}",state="idle"}`), 1)
+  t.equal(value('vovnet_inflight_requests'), 0)
+  t.match(body, new RegExp(`vovnet_model_info\\{model="${model}",variant="V-19-slim-dw-eSE",dialect="timm-b",precision="fp32",provider="cpu",sha256="797780a2[^"]+"\\} 1`))
+  t.match(body, /nodejs_eventloop_lag_seconds/)
+})

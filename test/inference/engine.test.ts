@@ -1,0 +1,79 @@
+import t, { type Test } from 'tap'
+import { Engine } from '../../src/inference/engine.js'
+import type { OutputName } from '../../src/model/network.js'
+import { modelAt } from '../../src/weights/folder.js'
+import { loadModel, type LoadedModel } from '../../src/weights/load.js'
+import { DEFAULT_MODEL } from '../build-test-app.js'
+
+const model: LoadedModel = loadModel(modelAt(DEFAULT_MODEL))
+
+interface Run { batchSize: number, depth: string }
+
+async function engine (t: Test, options: { instances?: number, maxBatchSize?: number } = {}): Promise<{ engine: Engine, runs: Run[] }> {
+  const runs: Run[] = []
+  const built = new Engine({ instances: 1, threadsPerInstance: 1, maxBatchSize: 1, ...options, observer: { runStarted: run => { runs.push(run) } } })
+  t.teardown(async () => await built.close())
+  await built.load([model])
+  return { engine: built, runs }
+}
+
+const noise = (seed: number, size: number): Uint8Array<ArrayBuffer> => Uint8Array.from({ length: size * size * 3 }, (_, index) => (index * 31 + seed * 7919) * 2654435761 >>> 24)
+
+async function infer (engine: Engine, seed: number, outputs: OutputName[], options: { size?: number, signal?: AbortSignal } = {}): Promise<Record<string, number[]>> {
+  const { size = 64, signal } = options
+  const { tensors } = await engine.infer({ model: model.id, data: noise(seed, size), width: size, height: size, outputs, signal })
+  return Object.fromEntries(Object.entries(tensors).map(([name, tensor]) => [name, [...tensor.data]]))
+}
+
+t.test('a batch of N equals N singles, bit for bit', async t => {
+  const { engine: one } = await engine(t)
+  const { engine: many, runs } = await engine(t, { maxBatchSize: 8 })
+  const outputs: OutputName[] = ['stage3', 'stage5', 'stage5.gem', 'logits']
+  const seeds = [0, 1, 2, 3, 4, 5, 6, 7, 8]
+  const batched = await Promise.all(seeds.map(async seed => await infer(many, seed, outputs)))
+  t.strictSame(runs.map(run => run.batchSize), [1, 8], 'the first ran at once, the others waited and shared a run')
+  for (const seed of seeds) t.strictSame(batched[seed], await infer(one, seed, outputs), `image ${seed}`)
+})
+
+t.test('images of one run may ask for different outputs of its graph, each gets its own', async t => {
+  const { engine: many, runs } = await engine(t, { maxBatchSize: 8 })
+  const [, a, b] = await Promise.all([infer(many, 0, ['stage5']), infer(many, 1, ['stem', 'stage5']), infer(many, 2, ['stage5.max'])])
+  t.strictSame(runs.map(run => run.batchSize), [1, 2])
+  t.strictSame(Object.keys(a!), ['stem', 'stage5'])
+  t.strictSame(Object.keys(b!), ['stage5.max'])
+})
+
+t.test('other sizes and depths do not share a run, and a shallow request runs the shallow graph', async t => {
+  const { engine: many, runs } = await engine(t, { maxBatchSize: 8 })
+  await Promise.all([infer(many, 0, ['stage5']), infer(many, 1, ['stage5']), infer(many, 2, ['stage2']), infer(many, 3, ['stage5'], { size: 96 }), infer(many, 4, ['stage5'])])
+  t.strictSame(runs.map(({ batchSize, depth }) => `${depth} x${batchSize}`), ['stage5 x1', 'stage5 x2', 'stage2 x1', 'stage5 x1'])
+})
+
+t.test('an aborted image leaves the queue and never runs', async t => {
+  const { engine: one, runs } = await engine(t)
+  const abort = new AbortController()
+  const first = infer(one, 0, ['stage5'])
+  const second = infer(one, 1, ['stage5'], { signal: abort.signal })
+  t.equal(one.queueDepth(model.id), 1)
+  t.strictSame(one.instanceStates(model.id), { busy: 1, idle: 0 })
+  const reason = new Error('gone')
+  abort.abort(reason)
+  await t.rejects(second, reason)
+  t.equal(one.queueDepth(model.id), 0)
+  await first
+  t.equal(runs.length, 1)
+})
+
+t.test('close answers what is queued, then refuses', async t => {
+  const { engine: one } = await engine(t)
+  const inside = [0, 1, 2].map(async seed => await infer(one, seed, ['stage5']))
+  await one.close()
+  t.equal((await Promise.all(inside)).length, 3)
+  await t.rejects(infer(one, 0, ['stage5']), { code: 'not_ready' })
+})
+
+t.test('a run that fails fails alone', async t => {
+  const { engine: one } = await engine(t)
+  await t.rejects(infer(one, 0, ['logits' as OutputName, 'nothing' as OutputName]))
+  t.ok(await infer(one, 0, ['stage5']))
+})
