@@ -1,9 +1,11 @@
-import sharp from 'sharp'
+import sharp, { type Sharp } from 'sharp'
 import { ServiceError } from '../errors.js'
 import { cmykToRgb } from './cmyk.js'
+import { gifGround, onGround } from './gif-ground.js'
 import type { SourceInfo } from './image.js'
 import type { Raster } from './resample.js'
 import { sniff } from './sniff.js'
+import { hasBareYcbcr } from './tiff-tags.js'
 
 // Many images at once, each seen once: libvips' own threads and its cache of operations only cost.
 sharp.concurrency(1)
@@ -14,12 +16,15 @@ sharp.unblock({
   operation: ['Jpeg', 'Png', 'Webp', 'Heif', 'Tiff', 'Nsgif'].map(loader => `VipsForeignLoad${loader}Buffer`)
 })
 
-/** What a file's header says. */
-export interface Header {
+/** An encoded file and what its header says. */
+export interface EncodedImage {
+  readonly bytes: Uint8Array
+  /** Upright when `turn`. */
   readonly source: SourceInfo
-  readonly cmyk: boolean
-  /** Whether the pixels have to be turned to stand upright. */
+  /** Whether the EXIF orientation is applied. */
   readonly turn: boolean
+  readonly cmyk: boolean
+  readonly alpha: boolean
 }
 
 /** `failOn: 'error'` fails truncated files and lets pass what only warns (stray bytes, a broken profile, unknown tags). */
@@ -29,37 +34,58 @@ const READ = { ignoreIcc: true, failOn: 'error' } as const
  * Format, upright size and orientation, without decoding a pixel.
  * @throws ServiceError `empty_body`, `unsupported_image_type`, `image_not_decodable`
  */
-export async function readHeader (bytes: Uint8Array, autoorient: boolean): Promise<Header> {
-  const format = sniff(bytes)
-  const found = await failing(format, sharp(bytes, { ...READ, limitInputPixels: false }).metadata())
-  const orientation = found.orientation ?? 1
+export async function readHeader (file: Uint8Array, autoorient: boolean): Promise<EncodedImage> {
+  const format = sniff(file)
+  const bytes = format === 'avif' ? asStill(file) : file
+  if (format === 'tiff' && hasBareYcbcr(bytes)) throw notDecodable(format, 'YCbCr samples are taken with JPEG compression only')
+  const found = await decoding(format, sharp(bytes, { ...READ, limitInputPixels: false }).metadata())
   const { width, height } = autoorient ? found.autoOrient : found
   return {
-    source: { width, height, format, orientation },
+    bytes,
+    source: { width, height, format, orientation: found.orientation ?? 1 },
+    turn: autoorient,
     cmyk: found.space === 'cmyk',
-    turn: autoorient && orientation > 1
+    alpha: found.hasAlpha
   }
 }
 
 /**
- * The first frame or page as 8-bit RGB at full size, as Pillow's `Image.open(file).convert('RGB')` gives it: no colour
- * profile applied, alpha dropped, the high byte of 16 bits.
+ * The first frame or page as 8-bit RGB, at full size as Pillow's `Image.open(file).convert('RGB')` gives it: no colour
+ * profile applied, alpha dropped and not blended. 16-bit grey is the exception: its high byte, where Pillow clips.
+ * @param shrink above 1: the size is divided by this, a JPEG's for the most part while it is decoded. sharp takes the
+ * codec's own halves, quarters and eighths only for a shrink clearly above them: 3, 5 and 9
  * @throws ServiceError `image_not_decodable`
  */
-export async function decode (bytes: Uint8Array, { source, cmyk, turn }: Header): Promise<Raster> {
+export async function decode ({ bytes, source, turn, cmyk, alpha }: EncodedImage, shrink: number): Promise<Raster> {
+  const { format } = source
   const image = sharp(bytes, { ...READ, limitInputPixels: source.width * source.height, autoOrient: turn })
-  // Asking for CMYK on both sides is how sharp is kept from converting through a profile of its own.
-  if (cmyk) image.pipelineColourspace('cmyk').toColourspace('cmyk')
-  else image.toColourspace('srgb').removeAlpha()
-  const { data, info } = await failing(source.format, image.raw().toBuffer({ resolveWithObject: true }))
-  return { data: cmyk ? cmykToRgb(data) : data, width: info.width, height: info.height }
+  const width = Math.floor(source.width / shrink)
+  const height = Math.floor(source.height / shrink)
+  if (shrink > 1) image.resize({ width, height, fit: 'fill', kernel: 'cubic' })
+  const pixels = async (image: Sharp): Promise<Buffer> => await decoding(format, image.raw().toBuffer())
+  // CMYK on both sides keeps sharp from converting through a profile of its own.
+  if (cmyk) return { width, height, data: cmykToRgb(await pixels(image.pipelineColourspace('cmyk').toColourspace('cmyk'))) }
+  image.toColourspace('srgb')
+  if (alpha && format === 'gif') return { width, height, data: onGround(await pixels(image), gifGround(bytes)) }
+  return { width, height, data: await pixels(image.removeAlpha()) }
 }
 
-async function failing<T> (format: string, work: Promise<T>): Promise<T> {
+/** libvips knows an AVIF by its major brand alone, and an animated one has another. Its still is in the same place. */
+function asStill (avif: Uint8Array): Uint8Array {
+  const still = Uint8Array.from(avif)
+  still.set(Buffer.from('avif'), 8)
+  return still
+}
+
+async function decoding<T> (format: string, work: Promise<T>): Promise<T> {
   try {
     return await work
   } catch (cause) {
-    const reason = (cause as Error).message.trim().split('\n')[0]
-    throw new ServiceError('image_not_decodable', `the ${format} image cannot be decoded: ${reason}`, { cause })
+    const lines = new Set((cause as Error).message.split('\n').map(line => line.trim()).filter(line => line !== ''))
+    throw notDecodable(format, [...lines].join('; ').slice(0, 200), cause)
   }
+}
+
+function notDecodable (format: string, reason: string, cause?: unknown): ServiceError {
+  return new ServiceError('image_not_decodable', `the ${format} image cannot be decoded: ${reason}`, { cause })
 }

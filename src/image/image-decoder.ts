@@ -1,8 +1,9 @@
 import { ThreadPool } from '../threads/thread-pool.js'
-import type { DecodedImage, DecodeSettings } from './decode-worker.js'
+import type { DecodedImage } from './decode-worker.js'
 import type { ImageRequest } from './image.js'
+import type { PrepareSettings } from './prepare.js'
 
-export interface ImageDecoderOptions extends DecodeSettings {
+export interface ImageDecoderOptions extends PrepareSettings {
   /** How many images are prepared at once, each on a thread of its own. */
   readonly threads: number
 }

@@ -1,25 +1,38 @@
 import { ServiceError } from '../errors.js'
-import { decode, readHeader } from './decode.js'
+import { decode, readHeader, type EncodedImage } from './decode.js'
 import { layOut, type Layout } from './geometry.js'
 import type { ImageRequest, PreparedImage } from './image.js'
 import { resample } from './resample.js'
 
+export interface PrepareSettings {
+  /** The most pixels a file, and a prepared image, may have. */
+  readonly maxPixels: number
+  /** fast: JPEGs much larger than their input are decoded at a reduced size, a few levels off. exact: never. */
+  readonly mode: 'exact' | 'fast'
+}
+
 /**
  * An encoded file as the network sees it: the first frame, upright when `autoorient`, resized as the geometry says.
  * Size limits are checked on the header, before a pixel is decoded.
- * @param maxPixels the most pixels the file, and the prepared image, may have
  * @throws ServiceError `empty_body`, `unsupported_image_type`, `image_too_large`, `image_not_decodable`
  */
-export async function prepare ({ bytes, geometry, autoorient }: ImageRequest, maxPixels: number): Promise<PreparedImage> {
-  const header = await readHeader(bytes, autoorient)
-  const { source } = header
+export async function prepare ({ bytes, geometry, autoorient }: ImageRequest, { maxPixels, mode }: PrepareSettings): Promise<PreparedImage> {
+  const image = await readHeader(bytes, autoorient)
+  const { source } = image
   if (source.width * source.height > maxPixels) {
     throw new ServiceError('image_too_large', `an image must have at most ${maxPixels} pixels, received ${source.width}x${source.height}`)
   }
   const layout = layOut(source, geometry, maxPixels)
-  const raster = await decode(bytes, header)
+  const raster = await decode(image, mode === 'fast' ? decodeShrink(image, layout) : 1)
   const cut = resample(raster, layout.resized.width, layout.resized.height, layout.crop, geometry.interpolation)
   return { data: pad(cut, layout), width: layout.width, height: layout.height, source, mapping: layout.mapping }
+}
+
+/** The decoder's own shrinks, as long as they leave the resampler three times the pixels wanted: see bench/README.md. */
+function decodeShrink ({ source, cmyk }: EncodedImage, { resized }: Layout): number {
+  if (source.format !== 'jpeg' || cmyk) return 1
+  const ratio = Math.min(source.width / resized.width, source.height / resized.height)
+  return [9, 5, 3].find(shrink => ratio >= 3 * shrink) ?? 1
 }
 
 function pad (cut: Uint8Array<ArrayBuffer>, { width, height, crop, x, y, background }: Layout): Uint8Array<ArrayBuffer> {

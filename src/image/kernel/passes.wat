@@ -1,5 +1,5 @@
 ;; The two passes of the resampler in SIMD: about eight times as fast as the same loops in JavaScript.
-;; Assembled by wabt into passes-wasm.ts (node src/image/kernel/assemble.js); a test holds the two together.
+;; assemble.js turns this file into passes-wasm.ts, and a test holds the two together.
 ;;
 ;; Both take the addresses of a pass's input, taps (i32 each; output i's weights begin at weights + i * taps * 4) and
 ;; output. Weights have 22 fractional bits. Reads and writes may pass the end of a row, and of the whole, by 15 bytes.
