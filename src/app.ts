@@ -94,6 +94,7 @@ export async function buildApp ({ config, models, plan, decodeThreads, logger = 
 
   http.addHook('onClose', async () => {
     readiness.ready = false
+    metrics.close()
     await Promise.all([decoder.close(), engine.close(), encoder.close()])
   })
   const drain = (): void => {

@@ -1,9 +1,12 @@
+import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client'
 
 /** From 1 ms to 30 s, about 2x apart: histograms of the same buckets add up across pods. */
 const SECONDS = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30]
 const BYTES = [2 ** 10, 2 ** 12, 2 ** 14, 2 ** 16, 2 ** 18, 2 ** 20, 2 ** 22, 2 ** 24, 2 ** 26, 2 ** 28]
 const PIXELS = [1e3, 1e4, 1e5, 3e5, 1e6, 3e6, 1e7, 3e7, 1e8]
+/** How often the event loop is asked whether it is on time, milliseconds; what it is late beyond that is the lag. */
+const LAG_RESOLUTION = 5
 const BATCH = [1, 2, 4, 8, 16, 32, 64, 128, 256]
 
 export const PHASES = ['decode', 'queue', 'infer', 'encode'] as const
@@ -32,8 +35,11 @@ export class Metrics {
   readonly imagePixels = new Histogram({ ...this.#common, name: 'vovnet_image_pixels', help: 'Pixels of the images decoded', buckets: PIXELS })
   readonly responseBytes = new Histogram({ ...this.#common, name: 'vovnet_response_bytes', help: 'Size of the answers', labelNames: ['route'] as const, buckets: BYTES })
 
+  readonly #loopDelay = monitorEventLoopDelay({ resolution: LAG_RESOLUTION })
+
   constructor (state: LiveState) {
     collectDefaultMetrics({ register: this.registry })
+    this.#loopDelay.enable()
     const gauge = <Label extends string>(name: string, help: string, labelNames: readonly Label[], fill: (gauge: Gauge<Label>) => void): void => {
       const live: Gauge<Label> = new Gauge<Label>({ ...this.#common, name, help, labelNames, collect: () => { live.reset(); fill(live) } })
     }
@@ -46,5 +52,14 @@ export class Metrics {
     gauge('vovnet_model_info', 'Always 1; the labels tell what is served', ['model', 'variant', 'dialect', 'precision', 'provider', 'sha256'], live => {
       for (const { info } of state.models()) live.set(info, 1)
     })
+    gauge('vovnet_event_loop_lag_seconds', 'Longest time since the last scrape for which the event loop stood still', [], live => {
+      live.set(Math.max(0, this.#loopDelay.max / 1e9 - LAG_RESOLUTION / 1e3))
+      this.#loopDelay.reset()
+    })
+  }
+
+  /** Ends what watches the process. */
+  close (): void {
+    this.#loopDelay.disable()
   }
 }

@@ -38,5 +38,6 @@ t.test('what was done is counted: requests = answers, images in = images out', a
   t.equal(value(`vovnet_instances{model="${model}",state="idle"}`), 1)
   t.equal(value('vovnet_inflight_requests'), 0)
   t.match(body, new RegExp(`vovnet_model_info\\{model="${model}",variant="V-19-slim-dw-eSE",dialect="timm-b",precision="fp32",provider="cpu",sha256="797780a2[^"]+"\\} 1`))
-  t.match(body, /nodejs_eventloop_lag_seconds/)
+  t.match(body, /\nvovnet_event_loop_lag_seconds [\d.e-]+\n/)
+  t.match(body, /nodejs_heap_size_used_bytes/)
 })
