@@ -33,7 +33,11 @@ export interface Traits {
   readonly bnEps: number
 }
 
-/** A feature pyramid on top of the backbone (detectron2 FPN). */
+/**
+ * A feature pyramid on top of the backbone (detectron2's FPN with LastLevelMaxPool: p6 is every second cell of the coarsest map).
+ * A network with one sees every image zero-padded, after normalisation, right and bottom to whole multiples of 32, at every depth:
+ * a stage's map is then the same whether asked for alone or beside the pyramid's, and the same as detectron2's.
+ */
 export interface Pyramid {
   readonly channels: number
   /** The backbone stages that feed it, ascending, e.g. [2, 3, 4, 5]. */
@@ -56,7 +60,7 @@ export type Pool = typeof POOLS[number]
 
 /** A feature map the network can put out. */
 export type MapName = Stage | 'p2' | 'p3' | 'p4' | 'p5' | 'p6'
-/** Every tensor a graph can put out: maps, pooled vectors of a graph's deepest stage, and the classifier's logits. */
+/** Every tensor a graph can put out: maps, pooled vectors of a graph's deepest stage (at `fpn`: stage5), and the classifier's logits. */
 export type OutputName = MapName | `${Stage}.${Pool}` | 'logits'
 
 /** Where a prefix graph is cut: it holds everything up to and including that stage; `fpn` is stage5 and the pyramid. */

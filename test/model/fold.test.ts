@@ -30,7 +30,8 @@ t.test('in float64, rounded once', async t => {
   const { fround } = Math
   const scale = fround(0.1) / Math.sqrt(fround(0.3) + 1e-5)
   t.equal(foldedValues(weights, 'stem.0.conv.bias')[0], fround(fround(0.9) - fround(0.7) * scale))
-  t.equal(foldedValues(weights, 'stem.0.conv.weight')[2], fround(3 * scale))
+  const first = [...foldedValues(weights, 'stem.0.conv.weight')].slice(0, 27)
+  t.same(first, first.map((_, index) => fround((index + 1) * scale)))
 })
 
 t.test('in a separable unit it folds into the pointwise convolution', async t => {
