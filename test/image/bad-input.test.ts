@@ -5,7 +5,7 @@ import { prepare } from '../../src/image/prepare.js'
 import { file, geometry } from './goldens.js'
 
 const settings = { mode: 'exact', maxPixels: 1e6 } as const
-const attempt = async (bytes: Uint8Array): Promise<unknown> => await prepare({ bytes, geometry: geometry(), autoorient: true }, settings)
+const attempt = async (bytes: Uint8Array): Promise<unknown> => await prepare({ bytes, geometry: geometry({ resize: 'stretch' }), autoorient: true }, settings)
 
 function png (width: number, height: number): Buffer {
   const chunk = (kind: string, data: Buffer): Buffer => {
@@ -69,6 +69,8 @@ t.test('harmless oddities pass', async t => {
   await t.resolves(attempt(Buffer.concat([jpeg, Buffer.alloc(100, 65)])), 'bytes behind the end')
   await t.resolves(attempt(Buffer.concat([jpeg.subarray(0, -2), Buffer.from([1, 2, 3]), jpeg.subarray(-2)])), 'bytes before the end marker')
   await t.resolves(attempt(Buffer.concat([soi, Buffer.from('ffe1000a457869660000ffff', 'hex'), jpeg.subarray(2)])), 'broken EXIF')
+  const pages = file('pages.tif')
+  await t.resolves(attempt(pages.subarray(0, Math.floor(pages.length * 0.95))), 'a cut in the second page of a TIFF')
   const icc = Buffer.from(file('icc.jpg'))
   icc.fill(0xaa, icc.indexOf('ICC_PROFILE') + 14, icc.indexOf('ICC_PROFILE') + 200)
   await t.resolves(attempt(icc), 'a broken profile')

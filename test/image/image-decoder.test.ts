@@ -29,12 +29,10 @@ t.test('bytes with an ArrayBuffer to themselves are given away, others copied', 
   await images.prepare(request(whole))
   t.equal(whole.length, 0)
 
-  const shared = Buffer.concat([Buffer.from('before'), file('rgb.png'), Buffer.from('after')])
-  const part = shared.subarray(6, -5)
-  const { width } = await images.prepare(request(part))
+  const shared = Uint8Array.from(Buffer.concat([Buffer.from('before'), file('rgb.png'), Buffer.from('after')]))
+  const { width } = await images.prepare(request(shared.subarray(6, -5)))
   t.equal(width, 61)
-  t.equal(shared.toString('latin1', 0, 6), 'before')
-  t.ok(part.equals(file('rgb.png')))
+  t.equal(Buffer.from(shared.subarray(0, 6)).toString(), 'before')
 })
 
 t.test('a bad image fails alone, with its code', async t => {
