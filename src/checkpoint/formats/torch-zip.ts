@@ -5,7 +5,9 @@ import { unreadable, type CheckpointFile } from './checkpoint-file.js'
 import { pickledSource } from './pickled-source.js'
 import type { Storage } from './strided.js'
 import { STORAGE_CLASSES, type StorageReference } from './torch-tensors.js'
-import { readZipDirectory, zipDataStart, type ZipRecord } from './zip-directory.js'
+import { checkZipRecord, readZipDirectory, zipDataStart, type ZipRecord } from './zip-directory.js'
+
+const CHUNK = 1 << 20
 
 /**
  * PyTorch's format since 1.6: a zip of `<prefix>/data.pkl` and a record `<prefix>/data/<key>` for each storage.
@@ -20,6 +22,7 @@ export function openTorchZip (file: CheckpointFile): TensorSource {
   checkByteOrder(file, records.get(`${prefix}byteorder`))
 
   const start = zipDataStart(file, pickle)
+  checkZipRecord(file, pickle, chunks(file, start, pickle.size))
   const { root } = unpickle(file, start, start + pickle.size)
   const opened = new Map<string, Storage>()
   return pickledSource('torch-zip', file, root, reference => {
@@ -42,5 +45,18 @@ function openStorage (file: CheckpointFile, record: ZipRecord | undefined, { cla
   if (dtype === undefined) throw unreadable(file.path, `storage ${show(key)} is ${className}, which holds no network weights`)
   if (record.size !== length * itemSize) throw unreadable(file.path, `storage ${show(key)} must have ${length * itemSize} bytes, received ${record.size}`)
   const start = zipDataStart(file, record)
-  return { dtype, length, read: (first, count) => file.read(start + first * itemSize, count * itemSize) }
+  return {
+    dtype,
+    length,
+    read (first, count) {
+      const bytes = file.read(start + first * itemSize, count * itemSize)
+      if (count === length) checkZipRecord(file, record, [bytes])
+      return bytes
+    }
+  }
+}
+
+/** data.pkl may hold numpy arrays of any size, so it is never in memory as a whole. */
+function * chunks (file: CheckpointFile, start: number, size: number): Generator<Uint8Array> {
+  for (let done = 0; done < size; done += CHUNK) yield file.read(start + done, Math.min(CHUNK, size - done))
 }

@@ -1,3 +1,4 @@
+import { crc32 } from 'node:zlib'
 import { show } from '../../errors.js'
 import { unreadable, type CheckpointFile } from './checkpoint-file.js'
 
@@ -8,6 +9,8 @@ export interface ZipRecord {
   readonly size: number
   /** File offset of the local header. */
   readonly header: number
+  /** CRC-32 of the bytes; 0 where the writer left it out, as PyTorch can be told to. */
+  readonly crc: number
 }
 
 const END_SIZE = 22
@@ -21,8 +24,7 @@ const LOCAL_SIZE = 30
 const LARGEST_DIRECTORY = 64 * 1024 * 1024
 
 /**
- * The records of a zip by name, from its central directory: local headers may have zeros for sizes and checksums. Checksums are
- * not compared, since PyTorch can be told to leave them out.
+ * The records of a zip by name, from its central directory: local headers may have zeros for sizes and checksums.
  * @throws ServiceError checkpoint_unreadable for a broken, encrypted or compressed zip, or two records of one name
  */
 export function readZipDirectory (file: CheckpointFile): Map<string, ZipRecord> {
@@ -49,6 +51,18 @@ export function zipDataStart (file: CheckpointFile, { name, size, header }: ZipR
   const same = local.readUInt32LE(0) === 0x04034b50 && file.read(header + LOCAL_SIZE, nameLength).toString('utf8') === name
   if (!same || start + size > file.size) throw unreadable(file.path, `zip record ${show(name)} is not at byte ${header}, where the directory says`)
   return start
+}
+
+/**
+ * Compares a record's bytes with its checksum, where it has one.
+ * @param parts the whole record, in order
+ * @throws ServiceError checkpoint_unreadable when they differ: a bit flipped on some disk or wire
+ */
+export function checkZipRecord (file: CheckpointFile, { name, crc }: ZipRecord, parts: Iterable<Uint8Array>): void {
+  if (crc === 0) return
+  let computed = 0
+  for (const part of parts) computed = crc32(part, computed)
+  if (computed !== crc) throw unreadable(file.path, `zip record ${show(name)} is damaged: its checksum must be ${crc.toString(16)}, received ${computed.toString(16)}`)
 }
 
 function findDirectory (file: CheckpointFile): { entries: number, size: number, offset: number } {
@@ -86,7 +100,7 @@ function readEntry (file: CheckpointFile, directory: Buffer, start: number): { r
   const stored = field(20)
   const header = field(42)
   if (stored !== size) throw unreadable(file.path, `zip record ${show(name)} has ${size} bytes, but ${stored} are stored`)
-  return { record: { name, size, header }, end }
+  return { record: { name, size, header, crc: directory.readUInt32LE(start + 16) }, end }
 }
 
 /** The 64-bit numbers of the zip64 extra field, [] without one. */

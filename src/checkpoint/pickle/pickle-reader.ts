@@ -19,33 +19,40 @@ export class PickleReader {
   }
 
   u8 (): number {
-    return this.#take(1).readUInt8()
+    const place = this.#take(1) // before the window is looked at, which it may move
+    return this.#window[place]!
   }
 
   u16 (): number {
-    return this.#take(2).readUInt16LE()
+    const place = this.#take(2)
+    return this.#window.readUInt16LE(place)
   }
 
   u32 (): number {
-    return this.#take(4).readUInt32LE()
+    const place = this.#take(4)
+    return this.#window.readUInt32LE(place)
   }
 
   i32 (): number {
-    return this.#take(4).readInt32LE()
+    const place = this.#take(4)
+    return this.#window.readInt32LE(place)
   }
 
   /** A length; one past what a double counts exactly is past any file too. */
   u64 (): number {
-    return Number(this.#take(8).readBigUInt64LE())
+    const place = this.#take(8)
+    return Number(this.#window.readBigUInt64LE(place))
   }
 
   f64be (): number {
-    return this.#take(8).readDoubleBE()
+    const place = this.#take(8)
+    return this.#window.readDoubleBE(place)
   }
 
   /** At most WINDOW bytes, valid until the next read. */
   bytes (length: number): Buffer {
-    return this.#take(length)
+    const start = this.#take(length)
+    return this.#window.subarray(start, start + length)
   }
 
   /** Passes over `length` bytes and tells where they begin. */
@@ -58,32 +65,31 @@ export class PickleReader {
 
   /** Text up to the next newline, which is passed over. */
   line (maximum: number): string {
-    const start = this.position
-    const available = Math.min(maximum, this.#end - start)
-    const length = this.#peek(available).indexOf(0x0a)
+    const available = Math.min(maximum, this.#end - this.position)
+    const start = this.#locate(available)
+    const length = this.#window.subarray(start, start + available).indexOf(0x0a)
     if (length === -1) throw this.refuse(`expected a name of at most ${maximum} bytes and a newline`)
-    const text = this.#take(length).toString('utf8')
-    this.position++
-    return text
+    this.position += length + 1
+    return this.#window.toString('utf8', start, start + length)
   }
 
   refuse (message: string): Error {
     return unreadable(this.file.path, `pickle at byte ${this.position}: ${message}`)
   }
 
-  #take (length: number): Buffer {
-    const bytes = this.#peek(length)
+  /** Passes over the next `length` bytes; they begin at the returned place in the window. */
+  #take (length: number): number {
+    const place = this.#locate(length)
     this.position += length
-    return bytes
+    return place
   }
 
-  #peek (length: number): Buffer {
-    const { position } = this
-    if (length > this.#end - position) throw this.refuse(`expected ${length} more bytes, the pickle has ${this.#end - position}`)
-    if (position < this.#start || position + length > this.#start + this.#window.length) {
-      this.#start = position
-      this.#window = this.file.read(position, Math.min(WINDOW, this.#end - position))
-    }
-    return this.#window.subarray(position - this.#start, position - this.#start + length)
+  #locate (length: number): number {
+    const place = this.position - this.#start
+    if (place >= 0 && place + length <= this.#window.length) return place
+    if (length > this.#end - this.position) throw this.refuse(`expected ${length} more bytes, the pickle has ${this.#end - this.position}`)
+    this.#start = this.position
+    this.#window = this.file.read(this.position, Math.min(WINDOW, this.#end - this.position))
+    return 0
   }
 }

@@ -13,11 +13,11 @@ export interface Unpickled {
 }
 
 /**
- * Work a pickle may ask for: an opcode costs 1, one that makes a container 8. The largest published checkpoint with its optimizer
- * needs under 200,000; 8 million bound the time to about half a second and the memory to a few hundred MB.
+ * Work a pickle may ask for: an opcode costs 1, one that makes or remembers something 8. V-99 with its optimizer needs under 200,000;
+ * 4 million bound the time to a fraction of a second and the memory to some 200 MB.
  */
-const BUDGET = 8_000_000
-const CONTAINER_COST = 8
+const BUDGET = 4_000_000
+const KEPT_COST = 8
 /** Text up to here is kept; longer text stays in the file as a slice. */
 const LONGEST_TEXT = 4096
 /** Bytes of all the text that is kept. */
@@ -107,7 +107,7 @@ class Unpickler {
 
   /** Containers cost more than scalars: an empty Map takes some 200 bytes. */
   readonly push = (value: PickleValue): void => {
-    if (typeof value === 'object' && value !== null) this.#spend(CONTAINER_COST)
+    if (typeof value === 'object' && value !== null) this.#spend(KEPT_COST)
     this.#stack.push(value)
   }
 
@@ -151,6 +151,7 @@ class Unpickler {
   }
 
   #put (index: number): void {
+    if (!this.#memo.has(index)) this.#spend(KEPT_COST)
     this.#memo.set(index, this.#stack.top())
   }
 
