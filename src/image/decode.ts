@@ -51,7 +51,11 @@ export async function readHeader (file: Uint8Array, autoorient: boolean): Promis
 
 /**
  * The first frame or page as 8-bit RGB, at full size as Pillow's `Image.open(file).convert('RGB')` gives it: no colour
- * profile applied, alpha dropped and not blended. 16-bit grey is the exception: its high byte, where Pillow clips.
+ * profile applied, alpha dropped and not blended. Where it differs:
+ * - 16-bit grey: its high byte, where Pillow clips to white;
+ * - AVIF with chroma at half size: libheif repeats chroma where Pillow's libavif interpolates, so colour edges differ;
+ * - the rotation of an AVIF is always applied, that of a TIFF only with `turn` (Pillow applies a TIFF's always);
+ * - a GIF's first frame smaller than its canvas lies on black, not on the palette's first colour.
  * @param shrink above 1: the size is divided by this, a JPEG's for the most part while it is decoded. sharp takes the
  * codec's own halves, quarters and eighths only for a shrink clearly above them: 3, 5 and 9
  * @throws ServiceError `image_not_decodable`

@@ -28,12 +28,14 @@ function paletteBytes (packed: number): number {
   return 3 * 2 ** ((packed & 7) + 1)
 }
 
-/** RGBA to RGB, whole transparent pixels in the colour `ground`. */
+/** RGBA to RGB, wholly transparent pixels in the colour `ground`. */
 export function onGround (rgba: Uint8Array, ground: readonly [number, number, number]): Uint8Array<ArrayBuffer> {
   const rgb = new Uint8Array(rgba.length / 4 * 3)
   for (let from = 0, to = 0; from < rgba.length; from += 4, to += 3) {
-    if (rgba[from + 3] === 0) rgb.set(ground, to)
-    else rgb.set(rgba.subarray(from, from + 3), to)
+    const clear = rgba[from + 3] === 0
+    rgb[to] = clear ? ground[0] : rgba[from]!
+    rgb[to + 1] = clear ? ground[1] : rgba[from + 1]!
+    rgb[to + 2] = clear ? ground[2] : rgba[from + 2]!
   }
   return rgb
 }
