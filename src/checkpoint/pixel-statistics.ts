@@ -5,15 +5,14 @@ type Triple = [number, number, number]
 
 /**
  * A detector's own normalisation, where the file holds its buffers `pixel_mean` and `pixel_std` ([3], [3, 1, 1] or [1, 3, 1, 1]).
- * Levels above 1 mean 0..255. ImageNet's means fall from red to blue, so a falling mean of three different values is in RGB order.
+ * Levels above 1 mean 0..255, deviations below it 0..1. ImageNet's means fall from red to blue, so a falling mean of three different values is in RGB order.
  * @returns undefined without them, or with values no normalisation has
  */
 export function readPixelStatistics (source: TensorSource, assumed: Normalisation): Normalisation | undefined {
   const mean = triple(source, 'pixel_mean')
   const std = triple(source, 'pixel_std')
   if (mean === undefined || std === undefined || !std.every(value => value > 0)) return undefined
-  const levels = [...mean, ...std]
-  const range = levels.some(value => value > 1) ? 255 : assumed.range
+  const range = [...mean, ...std].some(value => value > 1) ? 255 : std.every(value => value < 1) ? 1 : assumed.range
   const falling = mean[0] > mean[1] && mean[1] > mean[2]
   const rising = mean[0] < mean[1] && mean[1] < mean[2]
   return { range, channels: falling ? 'rgb' : rising ? 'bgr' : assumed.channels, mean, std }

@@ -1,5 +1,5 @@
 import { architectureOf, ecaKernel, unitsOf, type Block, type ConvUnit } from './architecture.js'
-import { STAGES, type Depth, type Network, type Stage } from './network.js'
+import { STAGES, type Depth, type MapName, type Network } from './network.js'
 import { attentionTensors, convTensors, elements, headTensors, pyramidTensors } from './network-tensors.js'
 import { mapSide, paddedSide } from './shapes.js'
 
@@ -38,7 +38,7 @@ export function countParameters (network: Network): Cost {
  */
 export function countMacs (network: Network, height: number, width: number, depth: Depth = network.pyramid === undefined ? 'stage5' : 'fpn'): Cost {
   const { stem, stages } = architectureOf(network)
-  const cells = (stage: Stage): number => mapSide(network, stage, height) * mapSide(network, stage, width)
+  const cells = (map: MapName): number => mapSide(network, map, height) * mapSide(network, map, width)
   const deepest = depth === 'fpn' ? 'stage5' : depth
   const run = stages.slice(0, STAGES.indexOf(deepest))
 
@@ -66,7 +66,7 @@ function blockMacs (block: Block, cells: number): number {
   return sum(unitsOf(block).map(unit => unitMacs(unit, cells))) + attention
 }
 
-function pyramidMacs (network: Network, cells: (stage: Stage) => number): number {
+function pyramidMacs (network: Network, cells: (map: MapName) => number): number {
   const weights = pyramidTensors(network).filter(([name]) => name.endsWith('.weight'))
-  return sum(weights.map(([name, shape]) => elements(shape) * cells(`stage${name.split('.')[2]}` as Stage)))
+  return sum(weights.map(([name, shape]) => elements(shape) * cells(`p${name.split('.')[2]}` as MapName)))
 }

@@ -23,16 +23,17 @@ export function headTensors ({ variant, classes }: Network): Array<[name: string
   return [['head.fc.weight', [classes, variant.stageOutCh[3]]], ['head.fc.bias', [classes]]]
 }
 
-/** The tensors of the feature pyramid, [] without one. `fpn.lateral.S` reads stage S, `fpn.output.S` writes pS. */
+/** The tensors of the feature pyramid, [] without one. `fpn.lateral.S` reads stage S, `fpn.output.S` writes pS, `fpn.top.6` p6. */
 export function pyramidTensors ({ variant, pyramid }: Network): Array<[name: string, shape: number[]]> {
   if (pyramid === undefined) return []
-  const { channels } = pyramid
-  return pyramid.stages.flatMap((stage): Array<[string, number[]]> => [
+  const { channels, stages, top } = pyramid
+  const levels = stages.flatMap((stage): Array<[string, number[]]> => [
     [`fpn.lateral.${stage}.weight`, [channels, variant.stageOutCh[stage - 2]!, 1, 1]],
     [`fpn.lateral.${stage}.bias`, [channels]],
     [`fpn.output.${stage}.weight`, [channels, channels, 3, 3]],
     [`fpn.output.${stage}.bias`, [channels]]
   ])
+  return top === undefined ? levels : [...levels, ['fpn.top.6.weight', [channels, channels, 3, 3]], ['fpn.top.6.bias', [channels]]]
 }
 
 /**

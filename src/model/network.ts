@@ -34,7 +34,8 @@ export interface Traits {
 }
 
 /**
- * A feature pyramid on top of the backbone (detectron2's FPN with LastLevelMaxPool: p6 is every second cell of the coarsest map).
+ * A feature pyramid on top of the backbone (detectron2's FPN). p6, above the coarsest map, is every second cell of it
+ * (LastLevelMaxPool), or a 3x3 convolution of stride 2 over it (centermask2's and DD3D's LastLevelP6).
  * A network with one sees every image zero-padded, after normalisation, right and bottom to whole multiples of 32, at every depth:
  * a stage's map is then the same whether asked for alone or beside the pyramid's, and the same as detectron2's.
  */
@@ -42,6 +43,8 @@ export interface Pyramid {
   readonly channels: number
   /** The backbone stages that feed it, ascending, e.g. [2, 3, 4, 5]. */
   readonly stages: readonly number[]
+  /** Absent: p6 is pooled. */
+  readonly top?: 'conv'
 }
 
 export interface Network {

@@ -15,13 +15,13 @@ export function addPadding (builder: GraphBuilder, input: string): string {
 
 /**
  * detectron2's FPN over the stages' maps: from the coarsest, each map goes through its 1x1 lateral convolution, takes the coarser
- * sum doubled by nearest neighbour, and leaves through its 3x3 output convolution. p6 is every second cell of the coarsest output.
+ * sum doubled by nearest neighbour, and leaves through its 3x3 output convolution. p6 halves the coarsest output once more.
  */
 export function addPyramid (builder: GraphBuilder, { pyramid }: Network): void {
   if (pyramid === undefined) return
-  const conv = (output: string, name: string, input: string, kernel: 1 | 3): string =>
+  const conv = (output: string, name: string, input: string, kernel: 1 | 3, stride = 1): string =>
     builder.node(output, 'Conv', [input, builder.weight(`${name}.weight`), builder.weight(`${name}.bias`)],
-      { kernel_shape: { ints: [kernel, kernel] }, pads: { ints: Array<number>(4).fill(kernel === 3 ? 1 : 0) } })
+      { kernel_shape: { ints: [kernel, kernel] }, pads: { ints: Array<number>(4).fill(kernel === 3 ? 1 : 0) }, strides: { ints: [stride, stride] } })
   let coarser: string | undefined
   for (const stage of [...pyramid.stages].reverse()) {
     let sum = conv(`fpn.lateral.${stage}`, `fpn.lateral.${stage}`, `stage${stage}`, 1)
@@ -34,5 +34,7 @@ export function addPyramid (builder: GraphBuilder, { pyramid }: Network): void {
     conv(`p${stage}`, `fpn.output.${stage}`, sum, 3)
     coarser = sum
   }
-  builder.node('p6', 'MaxPool', [`p${Math.max(...pyramid.stages)}`], { kernel_shape: { ints: [1, 1] }, strides: { ints: [2, 2] } })
+  const coarsest = `p${Math.max(...pyramid.stages)}`
+  if (pyramid.top === 'conv') conv('p6', 'fpn.top.6', coarsest, 3, 2)
+  else builder.node('p6', 'MaxPool', [coarsest], { kernel_shape: { ints: [1, 1] }, strides: { ints: [2, 2] } })
 }

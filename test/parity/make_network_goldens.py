@@ -76,7 +76,7 @@ def build(group, case, traits):
     spec = reference.SPECS[case['variant']]
     model = family(spec, traits['attention'] == 'ese', traits['bnEps'], case['classes'])
     if 'pyramid' in case:
-        model = reference.FPN(model, spec['out'], case['pyramid']['channels'], case['pyramid']['stages'])
+        model = reference.FPN(model, spec['out'], **case['pyramid'])
     return model, model
 
 

@@ -152,9 +152,9 @@ class ToolboxVoVNet(VoVNet):
 
 
 class FPN(nn.Module):
-    """detectron2's FPN on a bottom-up network: sum fusion, no norm, LastLevelMaxPool. The caller pads the image."""
+    """detectron2's FPN on a bottom-up network: sum fusion, no norm, LastLevelMaxPool or centermask2's LastLevelP6. The caller pads the image."""
 
-    def __init__(self, bottom_up, widths, channels, stages):
+    def __init__(self, bottom_up, widths, channels, stages, top=None):
         super().__init__()
         self.stem, self.stages = bottom_up.stem, bottom_up.stages
         self.bottom_up = [bottom_up]  # in a list: its tensors are already registered under their own names
@@ -162,6 +162,8 @@ class FPN(nn.Module):
         self.fpn = nn.Module()
         self.fpn.lateral = nn.ModuleDict({str(s): nn.Conv2d(widths[s - 2], channels, 1) for s in stages})
         self.fpn.output = nn.ModuleDict({str(s): nn.Conv2d(channels, channels, 3, padding=1) for s in stages})
+        if top == 'conv':
+            self.fpn.top = nn.ModuleDict({'6': nn.Conv2d(channels, channels, 3, stride=2, padding=1)})
 
     def forward(self, x):
         maps = self.bottom_up[0](x)
@@ -172,5 +174,6 @@ class FPN(nn.Module):
             top_down = F.interpolate(previous, scale_factor=2.0, mode='nearest')
             previous = self.fpn.lateral[str(level)](maps[f'stage{level}']) + top_down
             maps[f'p{level}'] = self.fpn.output[str(level)](previous)
-        maps['p6'] = F.max_pool2d(maps[f'p{coarsest}'], kernel_size=1, stride=2, padding=0)
+        p5 = maps[f'p{coarsest}']
+        maps['p6'] = self.fpn.top['6'](p5) if hasattr(self.fpn, 'top') else F.max_pool2d(p5, kernel_size=1, stride=2, padding=0)
         return maps
