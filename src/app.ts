@@ -15,22 +15,33 @@ import { healthRoutes } from './http/routes/health.js'
 import type { InferenceParts } from './http/routes/inference-parts.js'
 import { metricsRoute } from './http/routes/metrics.js'
 import { modelsRoutes } from './http/routes/models.js'
-import type { RunPlan } from './http/model-card.js'
+import type { ModelStatus } from './http/model-card.js'
 import { ImageDecoder } from './image/image-decoder.js'
 import { Admission } from './inference/admission.js'
 import { Catalog } from './inference/catalog.js'
+import type { Device } from './inference/device.js'
 import { Engine } from './inference/engine.js'
 import { Extractor } from './inference/extract.js'
+import type { RunPlan } from './inference/plan.js'
 import { observers } from './inference-observers.js'
-import { Metrics } from './metrics.js'
+import { Metrics, type LiveModel } from './metrics.js'
 import type { LoadedModel } from './weights/load.js'
+
+export interface PlannedModel {
+  readonly model: LoadedModel
+  readonly plan: RunPlan
+}
 
 export interface AppOptions {
   readonly config: Config
-  readonly models: readonly LoadedModel[]
-  readonly plan: RunPlan
+  readonly device: Device
+  readonly models: readonly PlannedModel[]
   readonly decodeThreads: number
   readonly logger?: FastifyServerOptions['logger']
+  /** A run hangs in native code: the process must be replaced once it has answered what it can. */
+  readonly onHung?: () => void
+  /** The inference thread's file; tests lay faults over the real one. */
+  readonly worker?: URL
 }
 
 export interface App {
@@ -42,25 +53,7 @@ export interface App {
 }
 
 /** Builds the whole service from its parts; listens to nothing. `http.close()` ends every thread it started. */
-export async function buildApp ({ config, models, plan, decodeThreads, logger = false }: AppOptions): Promise<App> {
-  const readiness = { ready: false, draining: false }
-  const catalog = new Catalog(models, config.DEFAULT_MODEL)
-  const metrics: Metrics = new Metrics({
-    models: () => catalog.list().map(model => ({ id: model.id, info: infoOf(model, plan), queueDepth: engine.queueDepth(model.id), instances: { ...engine.instanceStates(model.id) } }))
-  })
-  const observer = observers(metrics)
-  const engine = new Engine({ ...plan, observer })
-  const decoder = new ImageDecoder({ threads: decodeThreads, mode: config.DECODE_MODE, maxPixels: config.MAX_IMAGE_PIXELS })
-  const encoder = new Encoder()
-  const admission = new Admission(config.MAX_QUEUE_SIZE)
-  const parts: InferenceParts = {
-    catalog,
-    encoder,
-    metrics,
-    extractor: new Extractor({ decoder, engine, admission, observer }),
-    limits: { maxImages: config.MAX_IMAGES_PER_REQUEST, maxImageBytes: config.MAX_IMAGE_BYTES }
-  }
-
+export async function buildApp ({ config, device, models, decodeThreads, logger = false, onHung = () => {}, worker }: AppOptions): Promise<App> {
   const http = Fastify({
     logger,
     genReqId: request => requestId(request.headers['x-request-id']),
@@ -72,6 +65,35 @@ export async function buildApp ({ config, models, plan, decodeThreads, logger = 
       reply.raw.writeHead(400, { 'content-type': 'application/json' }).end(JSON.stringify(errorBody(new ServiceError('invalid_parameter', error.message))))
     }
   })
+  const readiness = { ready: false, draining: false, hung: false }
+  const catalog = new Catalog(models.map(({ model }) => model), config.DEFAULT_MODEL)
+  const status = (model: LoadedModel): ModelStatus => ({ model, device, ...engine.planOf(model) })
+  const metrics: Metrics = new Metrics({ models: () => catalog.list().map(model => liveModel(status(model), engine)) })
+  const observer = observers(metrics, http.log, () => {
+    readiness.ready = false
+    readiness.hung = true
+    onHung()
+  })
+  const engine = new Engine({
+    settings: { provider: device.provider },
+    instances: Math.max(...models.map(({ plan }) => plan.instances)),
+    maxQueueDelayMs: config.MAX_QUEUE_DELAY_MS,
+    runLimitMs: config.RUN_TIMEOUT_MS,
+    padsBatches: device.provider !== 'cpu',
+    observer,
+    ...worker === undefined ? {} : { worker }
+  })
+  const decoder = new ImageDecoder({ threads: decodeThreads, mode: config.DECODE_MODE, maxPixels: config.MAX_IMAGE_PIXELS })
+  const encoder = new Encoder()
+  const admission = new Admission({ images: config.MAX_QUEUE_SIZE, bytes: config.MAX_QUEUE_BYTES })
+  const parts: InferenceParts = {
+    catalog,
+    encoder,
+    metrics,
+    extractor: new Extractor({ decoder, engine, admission, observer }),
+    limits: { maxImages: config.MAX_IMAGES_PER_REQUEST, maxImageBytes: config.MAX_IMAGE_BYTES }
+  }
+
   await http.register(answerHeadersPlugin, { draining: () => readiness.draining })
   await http.register(errorsPlugin)
   await http.register(accepts)
@@ -89,7 +111,7 @@ export async function buildApp ({ config, models, plan, decodeThreads, logger = 
     embeddingsRoute(scope, parts)
   })
   healthRoutes(http, readiness)
-  modelsRoutes(http, catalog, plan)
+  modelsRoutes(http, catalog, status)
   metricsRoute(http, metrics)
 
   http.addHook('onClose', async () => {
@@ -103,7 +125,7 @@ export async function buildApp ({ config, models, plan, decodeThreads, logger = 
   }
   const warm = async (): Promise<void> => {
     await Promise.all([decoder.ready(), encoder.ready(), engine.load(models)])
-    readiness.ready = true
+    readiness.ready = !readiness.draining
   }
   return { http, warm, drain }
 }
@@ -122,6 +144,7 @@ function requestId (given: string | string[] | undefined): string {
   return typeof given === 'string' && /^[\w.:-]{1,128}$/.test(given) ? given : randomUUID()
 }
 
-function infoOf (model: LoadedModel, plan: RunPlan): Record<'model' | 'variant' | 'dialect' | 'precision' | 'provider' | 'sha256', string> {
-  return { model: model.id, variant: model.network.variant.name, dialect: model.dialect, precision: plan.precision, provider: plan.provider, sha256: model.sha256 }
+function liveModel (status: ModelStatus, engine: Engine): LiveModel {
+  const { model: { id, network, dialect, sha256 }, device: { precision, provider }, batchLimit } = status
+  return { id, info: { model: id, variant: network.variant.name, dialect, precision, provider, sha256 }, queueDepth: engine.queueDepth(id), batchLimit, instances: engine.instanceStates(id) }
 }

@@ -17,8 +17,11 @@ export const ERRORS = {
   image_not_decodable: 422,
   client_closed_request: 499,
   queue_full: 429,
+  deadline_unreachable: 429,
   internal: 500,
+  run_timeout: 500,
   not_ready: 503,
+  device_out_of_memory: 503,
   deadline_exceeded: 504,
   // Start-up and command line: never answered over HTTP.
   invalid_setting: 500,

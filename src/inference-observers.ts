@@ -2,13 +2,20 @@ import type { EngineObserver } from './inference/engine.js'
 import type { ExtractObserver } from './inference/extract.js'
 import type { Metrics } from './metrics.js'
 
+interface ErrorLog { error: (details: object, message: string) => void }
+
 /** What inference tells, as metrics. */
-export function observers (metrics: Metrics): EngineObserver & ExtractObserver {
+export function observers (metrics: Metrics, log: ErrorLog, onHung: () => void): EngineObserver & ExtractObserver {
   const phase = (model: string, phase: string, milliseconds: number): void => metrics.phaseDuration.observe({ model, phase }, milliseconds / 1000)
   return {
     runStarted ({ model, depth, batchSize }) {
       metrics.batchSize.observe({ model }, batchSize)
       metrics.batches.inc({ model, depth })
+    },
+    trouble (event, details) {
+      metrics.engineEvents.inc({ event })
+      log.error({ event, ...details }, 'inference trouble')
+      if (event === 'run_hung') onHung()
     },
     imageReceived ({ bytes }) {
       metrics.imageBytes.observe(bytes)

@@ -12,9 +12,17 @@ const BATCH = [1, 2, 4, 8, 16, 32, 64, 128, 256]
 export const PHASES = ['decode', 'queue', 'infer', 'encode'] as const
 export type Phase = typeof PHASES[number]
 
-/** Read when Prometheus scrapes. */
+/** A model as it is when Prometheus scrapes. */
+export interface LiveModel {
+  readonly id: string
+  readonly info: Record<'model' | 'variant' | 'dialect' | 'precision' | 'provider' | 'sha256', string>
+  readonly queueDepth: number
+  readonly batchLimit: number
+  readonly instances: Readonly<Record<string, number>>
+}
+
 export interface LiveState {
-  models (): Array<{ id: string, info: Record<'model' | 'variant' | 'dialect' | 'precision' | 'provider' | 'sha256', string>, queueDepth: number, instances: Record<string, number> }>
+  models (): LiveModel[]
 }
 
 /** Every metric of the service, in a registry of its own. Names, labels and units are a contract: see the README. */
@@ -30,6 +38,7 @@ export class Metrics {
   readonly cancellations = new Counter({ ...this.#common, name: 'vovnet_cancellations_total', help: 'Requests given up, by the phase they were in', labelNames: ['phase'] as const })
   readonly batchSize = new Histogram({ ...this.#common, name: 'vovnet_batch_size', help: 'Images in a run', labelNames: ['model'] as const, buckets: BATCH })
   readonly batches = new Counter({ ...this.#common, name: 'vovnet_batches_total', help: 'Runs by the depth of their graph', labelNames: ['model', 'depth'] as const })
+  readonly engineEvents = new Counter({ ...this.#common, name: 'vovnet_engine_events_total', help: 'Threads replaced or lost, batches halved for memory, runs that hung', labelNames: ['event'] as const })
   readonly inflight = new Gauge({ ...this.#common, name: 'vovnet_inflight_requests', help: 'Inference requests being worked on' })
   readonly imageBytes = new Histogram({ ...this.#common, name: 'vovnet_image_bytes', help: 'Size of the encoded images received', buckets: BYTES })
   readonly imagePixels = new Histogram({ ...this.#common, name: 'vovnet_image_pixels', help: 'Pixels of the images decoded', buckets: PIXELS })
@@ -45,6 +54,9 @@ export class Metrics {
     }
     gauge('vovnet_queue_depth', 'Images waiting for an instance', ['model'], live => {
       for (const { id, queueDepth } of state.models()) live.set({ model: id }, queueDepth)
+    })
+    gauge('vovnet_batch_limit', 'Images a run may hold, less than planned after a device ran out of memory', ['model'], live => {
+      for (const { id, batchLimit } of state.models()) live.set({ model: id }, batchLimit)
     })
     gauge('vovnet_instances', 'Inference instances by state', ['model', 'state'], live => {
       for (const { id, instances } of state.models()) for (const [name, count] of Object.entries(instances)) live.set({ model: id, state: name }, count)

@@ -3,16 +3,18 @@ import closeWithGrace from 'close-with-grace'
 import { buildApp } from './app.js'
 import type { Config } from './config.js'
 import { ServiceError, show } from './errors.js'
-import type { RunPlan } from './http/model-card.js'
+import { CPU } from './inference/device.js'
+import { defaultPlan } from './inference/plan.js'
 import { findModels, type ModelEntry } from './weights/folder.js'
 import { loadModel } from './weights/load.js'
 
 /** The life of the process: load, listen, warm up, say so in one line, and drain on SIGTERM or SIGINT. */
 export async function serve (config: Config): Promise<void> {
-  const models = chosen(findModels(config.WEIGHTS_DIR), config).map(loadModel)
-  const plan = planFor(config)
-  const decodeThreads = config.DECODE_THREADS === 'auto' ? availableParallelism() : config.DECODE_THREADS
-  const { http, warm, drain } = await buildApp({ config, models, plan, decodeThreads, logger: { level: config.LOG_LEVEL } })
+  const cores = availableParallelism()
+  const plan = defaultPlan(config, cores)
+  const models = chosen(findModels(config.WEIGHTS_DIR), config).map(entry => ({ model: loadModel(entry), plan }))
+  const decodeThreads = config.DECODE_THREADS === 'auto' ? cores : config.DECODE_THREADS
+  const { http, warm, drain } = await buildApp({ config, device: CPU, models, decodeThreads, logger: { level: config.LOG_LEVEL } })
 
   const grace = closeWithGrace({ delay: Math.max(1, config.SHUTDOWN_GRACE_MS), logger: http.log }, async ({ err, signal }) => {
     if (err !== undefined) http.log.fatal({ err }, 'unexpected error, shutting down')
@@ -33,10 +35,10 @@ export async function serve (config: Config): Promise<void> {
       : error
   }
   const local = url.replace('0.0.0.0', '127.0.0.1').replace('[::]', '[::1]')
-  for (const model of models) {
-    http.log.info({ model: model.id, variant: model.network.variant.name, dialect: model.dialect, sha256: model.sha256, ...plan, node: process.version }, 'model ready')
+  for (const { model, plan } of models) {
+    http.log.info({ model: model.id, variant: model.network.variant.name, dialect: model.dialect, sha256: model.sha256, ...CPU, ...plan, node: process.version }, 'model ready')
   }
-  process.stdout.write(`vovnet-serve is ready on ${local} with ${models.map(model => `${model.id} (${model.network.variant.name})`).join(', ')} on ${plan.provider}; ` +
+  process.stdout.write(`vovnet-serve is ready on ${local} with ${models.map(({ model }) => `${model.id} (${model.network.variant.name})`).join(', ')} on ${CPU.provider}; ` +
     `try: curl -H 'content-type: image/jpeg' --data-binary @photo.jpg '${local}/v1/embeddings'\n`)
 }
 
@@ -50,16 +52,4 @@ function chosen (found: readonly ModelEntry[], { MODELS, WEIGHTS_DIR }: Config):
     if (entry === undefined) throw new ServiceError('weights_folder', `MODELS must name models of ${WEIGHTS_DIR} (${ids.join(', ')}), received ${show(id)}`, { param: 'MODELS' })
     return entry
   })
-}
-
-/** On a CPU several one-thread sessions with batch 1 measured fastest, see bench/README.md. */
-function planFor (config: Config): RunPlan {
-  const auto = (setting: number | 'auto', fallback: number): number => setting === 'auto' ? fallback : setting
-  return {
-    provider: 'cpu',
-    precision: 'fp32',
-    instances: auto(config.INSTANCES, availableParallelism()),
-    threadsPerInstance: auto(config.THREADS_PER_INSTANCE, 1),
-    maxBatchSize: auto(config.MAX_BATCH_SIZE, 1)
-  }
 }

@@ -3,6 +3,7 @@ import sharp from 'sharp'
 import type { Test } from 'tap'
 import { buildApp, type App } from '../src/app.js'
 import { readConfig } from '../src/config.js'
+import { CPU } from '../src/inference/device.js'
 import { modelAt } from '../src/weights/folder.js'
 import { loadModel } from '../src/weights/load.js'
 
@@ -20,8 +21,8 @@ export interface TestAppOptions {
 export async function buildTestApp (t: Test, { settings = {}, models = [DEFAULT_MODEL], maxBatchSize = 1, instances = 1 }: TestAppOptions = {}): Promise<App> {
   const app = await buildApp({
     config: readConfig(settings),
-    models: models.map(model => loadModel(modelAt(model))),
-    plan: { provider: 'cpu', precision: 'fp32', instances, threadsPerInstance: 1, maxBatchSize },
+    device: CPU,
+    models: models.map(model => ({ model: loadModel(modelAt(model)), plan: { instances, threadsPerInstance: 1, wideThreads: 1, maxBatchSize } })),
     decodeThreads: 1
   })
   t.teardown(async () => await app.http.close())

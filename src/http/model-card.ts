@@ -1,21 +1,22 @@
 import { basename } from 'node:path'
 import { countMacs, countParameters } from '../model/cost.js'
 import { channelsOf, depthFor, mapsOf, minimumSide, strideOf } from '../model/shapes.js'
+import type { Device } from '../inference/device.js'
+import type { RunPlan } from '../inference/plan.js'
 import type { LoadedModel } from '../weights/load.js'
 
-/** How runs are laid out on this machine. */
-export interface RunPlan {
-  readonly provider: string
-  readonly precision: string
-  readonly instances: number
-  readonly threadsPerInstance: number
-  readonly maxBatchSize: number
+/** A served model with where and how it runs. */
+export interface ModelStatus {
+  readonly model: LoadedModel
+  readonly device: Device
+  readonly plan: RunPlan
+  /** The most images a run may hold now: less than the plan's after the device ran out of memory. */
+  readonly batchLimit: number
 }
 
 /** A model as the API shows it. GMACs are for one image of the model's own size, 224x224 where it has none. */
-export function modelCard (model: LoadedModel, plan: RunPlan, isDefault: boolean): unknown {
+export function modelCard ({ model, device, plan, batchLimit }: ModelStatus, isDefault: boolean): unknown {
   const { network, preprocess } = model
-  const { provider, precision, ...batchPlan } = plan
   return {
     id: model.id,
     object: 'model',
@@ -31,9 +32,9 @@ export function modelCard (model: LoadedModel, plan: RunPlan, isDefault: boolean
     gmacs: gmacs(model),
     outputs: mapsOf(network).map(name => ({ name, channels: channelsOf(network, name), stride: strideOf(network, name), minimum_side: minimumSide(network, depthFor([name])) })),
     preprocessing: preprocess,
-    provider,
-    precision,
-    plan: batchPlan
+    provider: device.provider,
+    precision: device.precision,
+    plan: { ...plan, batchLimit }
   }
 }
 

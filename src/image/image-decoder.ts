@@ -8,11 +8,19 @@ export interface ImageDecoderOptions extends PrepareSettings {
   readonly threads: number
 }
 
+export interface PrepareOptions {
+  readonly signal?: AbortSignal | undefined
+  /** 1 to 3, 2 is usual. */
+  readonly priority?: number
+}
+
 /** Prepares images on worker threads, first come, first served. */
 export class ImageDecoder {
+  readonly threads: number
   readonly #pool: ThreadPool<ImageRequest, DecodedImage>
 
   constructor ({ threads, ...settings }: ImageDecoderOptions) {
+    this.threads = threads
     this.#pool = new ThreadPool(new URL('./decode-worker.js', import.meta.url), { name: 'decode', threads, data: settings })
   }
 
@@ -31,9 +39,9 @@ export class ImageDecoder {
    * @throws ServiceError `empty_body`, `unsupported_image_type`, `image_too_large`, `image_not_decodable`, and
    * `not_ready` after close; the signal's reason when it aborts before a thread took the image
    */
-  async prepare (request: ImageRequest, signal?: AbortSignal): Promise<DecodedImage> {
+  async prepare (request: ImageRequest, { signal, priority = 2 }: PrepareOptions = {}): Promise<DecodedImage> {
     const bytes = ownBytes(request.bytes)
-    return await this.#pool.run({ ...request, bytes }, { transfer: [bytes.buffer], signal })
+    return await this.#pool.run({ ...request, bytes }, { transfer: [bytes.buffer], signal, priority })
   }
 
   /** Fails what waits, finishes what runs, ends the threads. */

@@ -3,52 +3,79 @@ import { ServiceError } from '../errors.js'
 /** How far back the service rate is measured, seconds. */
 const WINDOW = 10
 
+export interface AdmissionLimits {
+  /** Images in the service at once. */
+  readonly images: number
+  /** Encoded bytes in the service at once. */
+  readonly bytes: number
+}
+
+export interface Arrival {
+  readonly images: number
+  readonly bytes: number
+  /** Milliseconds until an answer is expected, by what was measured; 0 while nothing is known. */
+  readonly expectedMs: number
+  /** Milliseconds until the client stops waiting. */
+  readonly remainingMs: number
+}
+
 /**
- * Counts the images in the service, from before they are decoded until they are answered or given up. The bound is on
- * all of them, so that a flood is refused before it costs a decode.
+ * Counts what is in the service, from before it is decoded until it is answered or given up. The bounds are on all of
+ * it, so that a flood is refused before it costs a decode.
  */
 export class Admission {
-  readonly #limit: number
+  readonly #limits: AdmissionLimits
   readonly #now: () => number
-  #inside = 0
+  #images = 0
+  #bytes = 0
   /** Completion times of the last WINDOW seconds, seconds. */
   readonly #completions: number[] = []
 
-  /** @param limit images at the most  @param now seconds, monotonic */
-  constructor (limit: number, now: () => number = () => performance.now() / 1000) {
-    this.#limit = limit
+  /** @param now seconds, monotonic */
+  constructor (limits: AdmissionLimits, now: () => number = () => performance.now() / 1000) {
+    this.#limits = limits
     this.#now = now
   }
 
-  get inside (): number {
-    return this.#inside
+  get inside (): { images: number, bytes: number } {
+    return { images: this.#images, bytes: this.#bytes }
   }
 
   /**
-   * Takes places for a request's images; the returned function gives one back each time it is called.
-   * @throws ServiceError queue_full with the seconds after which as many places should be free
+   * Takes places for a request's images; the returned function gives one back each time it is called, the bytes with the last.
+   * @throws ServiceError queue_full with the seconds after which as many places should be free; deadline_unreachable where
+   * the answer would come too late
    */
-  enter (images: number): (outcome: 'done' | 'dropped') => void {
-    if (this.#inside + images > this.#limit) {
-      throw new ServiceError('queue_full', `the service holds ${this.#inside} of ${this.#limit} images; ${images} more do not fit`, { retryAfter: this.#retryAfter(images) })
+  enter ({ images, bytes, expectedMs, remainingMs }: Arrival): (outcome: 'done' | 'dropped') => void {
+    if (this.#images + images > this.#limits.images) {
+      throw new ServiceError('queue_full', `the service holds ${this.#images} of ${this.#limits.images} images; ${images} more do not fit`,
+        { retryAfter: this.#retryAfter(this.#images + images - this.#limits.images) })
     }
-    this.#inside += images
+    if (this.#bytes + bytes > this.#limits.bytes && this.#images > 0) {
+      throw new ServiceError('queue_full', `the service holds ${this.#bytes} of ${this.#limits.bytes} bytes; ${bytes} more do not fit`, { retryAfter: this.#retryAfter(images) })
+    }
+    if (expectedMs > remainingMs) {
+      throw new ServiceError('deadline_unreachable', `an answer is expected after ${Math.ceil(expectedMs)} ms, the deadline is in ${Math.floor(remainingMs)} ms`,
+        { retryAfter: Math.max(1, Math.ceil((expectedMs - remainingMs) / 1000)) })
+    }
+    this.#images += images
+    this.#bytes += bytes
     let held = images
     return outcome => {
       if (held === 0) return
       held--
-      this.#inside--
+      this.#images--
+      if (held === 0) this.#bytes -= bytes
       if (outcome !== 'done') return
       this.#completions.push(this.#now())
       this.#forget()
     }
   }
 
-  /** Whole seconds until `images` places are free at the rate of the last seconds; between 1 and 60. */
-  #retryAfter (images: number): number {
+  /** Whole seconds until so many places are free at the rate of the last seconds; between 1 and 60. */
+  #retryAfter (missing: number): number {
     this.#forget()
     const perSecond = this.#completions.length / WINDOW
-    const missing = this.#inside + images - this.#limit
     return Math.min(60, Math.max(1, Math.ceil(missing / Math.max(perSecond, 0.1))))
   }
 

@@ -1,32 +1,49 @@
 import { ServiceError } from '../errors.js'
 import type { Depth, OutputName } from '../model/network.js'
 import { depthFor } from '../model/shapes.js'
-import { TaskThread } from '../threads/task-thread.js'
 import type { LoadedModel } from '../weights/load.js'
-import { Queue } from './queue.js'
-import type { InferenceTask, RunResult, Tensors } from './task.js'
+import { Costs } from './costs.js'
+import type { Instance, InstanceState } from './instance.js'
+import { Instances } from './instances.js'
+import { judge } from './isolation.js'
+import { DEPTH_ORDER, paddedBatch, type RunPlan } from './plan.js'
+import { Scheduler, type Job } from './scheduler.js'
+import { ServedModels, type ServedModel } from './served-model.js'
+import type { RunTask, Tensors } from './task.js'
 import type { WorkerSettings } from './worker.js'
 
 export interface EngineOptions {
-  /** Threads that hold sessions; each runs one batch at a time. */
+  readonly settings: WorkerSettings
+  /** Threads that hold sessions. */
   readonly instances: number
-  readonly threadsPerInstance: number
-  readonly maxBatchSize: number
-  readonly observer?: EngineObserver
+  readonly maxQueueDelayMs: number
+  /** A run longer than this has hung: its thread is lost and the process must be replaced. */
+  readonly runLimitMs: number
+  /** Batches are padded to powers of two. */
+  readonly padsBatches: boolean
+  readonly observer: EngineObserver
+  /** The worker file; tests lay faults over the real one. */
+  readonly worker?: URL
 }
 
-/** Told of every run when it starts; metrics listen here. */
+/** Told of what happens to runs; metrics and the server's health listen here. */
 export interface EngineObserver {
   runStarted (run: { model: string, depth: Depth, batchSize: number }): void
+  /** Something an operator should know: a lost thread, a shrunk batch, a run that hangs. */
+  trouble (event: 'instance_replaced' | 'batch_halved' | 'run_hung' | 'instance_lost', details: Record<string, unknown>): void
 }
 
 export interface InferenceRequest {
-  readonly model: string
-  /** uint8 RGB [height, width, 3]; owned by the engine from here on. */
+  readonly model: LoadedModel
+  /** uint8 RGB [height, width, 3] */
   readonly data: Uint8Array<ArrayBuffer>
   readonly width: number
   readonly height: number
   readonly outputs: readonly OutputName[]
+  /** 1 to 3, 2 is usual. */
+  readonly priority?: number
+  /** Milliseconds of performance.now(). */
+  readonly deadline?: number
   /** Aborting frees the place in the queue; a run that has begun goes on and its answer is dropped. */
   readonly signal?: AbortSignal | undefined
 }
@@ -37,78 +54,115 @@ export interface InferenceResult {
   readonly inferMs: number
 }
 
-interface Entry {
-  readonly key: string
-  readonly depth: Depth
+interface Entry extends Job {
+  readonly served: ServedModel
+  readonly depthName: Depth
   readonly request: InferenceRequest
-  readonly queuedAt: number
+  attempts: number
   readonly settle: (outcome: InferenceResult | Error) => void
 }
 
-type Instance = TaskThread<InferenceTask, RunResult>
-
-const WORKER = new URL('./worker.js', import.meta.url)
-
-/** A queue in front of inference threads: an idle thread takes the oldest image and those that can share its run. */
+/** The queue, the instances and what happens when one of them fails. */
 export class Engine {
   readonly #options: EngineOptions
-  readonly #queue = new Queue<Entry>()
-  readonly #instances: Instance[]
-  /** What each busy instance runs now. */
-  readonly #running = new Map<Instance, string>()
-  readonly #loaded = new Map<string, LoadedModel>()
+  readonly #costs = new Costs()
+  readonly #scheduler: Scheduler<Entry>
+  readonly #retries: Entry[][] = []
+  readonly #models = new ServedModels()
+  readonly #instances: Instances
+  #running = 0
   #closed = false
+  #wake: NodeJS.Timeout | undefined
   #onIdle: (() => void) | undefined
 
   constructor (options: EngineOptions) {
     this.#options = options
-    this.#instances = Array.from({ length: options.instances }, (_, index) => this.#start(index))
+    this.#scheduler = new Scheduler<Entry>({
+      maxDelayMs: options.maxQueueDelayMs,
+      batchLimit: ({ served }) => served.batchLimit,
+      paddedTo: (_entry, images) => paddedBatch(images, options.padsBatches),
+      blocked: ({ served }) => served.running >= served.plan.instances,
+      runMs: (entry, images) => this.#costs.runMs(groupOf(entry), paddedBatch(images, options.padsBatches))
+    })
+    this.#instances = new Instances(options, () => this.#models.all(), () => this.#dispatch())
   }
 
-  /** Hands the models to every instance and runs each once at full depth there. Before the first request. */
-  async load (models: readonly LoadedModel[]): Promise<void> {
-    for (const model of models) this.#loaded.set(model.id, model)
-    await Promise.all(this.#instances.map(async instance => {
-      for (const model of models) await this.#prepare(instance, model)
-    }))
+  /** Hands models to every instance and warms them there: from then on `infer` takes them. Others are served meanwhile. */
+  async load (models: ReadonlyArray<{ model: LoadedModel, plan: RunPlan }>): Promise<void> {
+    const added = models.map(({ model, plan }) => this.#models.create(model, plan))
+    await this.#instances.load(added)
+    for (const served of added) this.#models.add(served)
   }
 
-  queueDepth (model: string): number {
-    return this.#queue.count(entry => entry.request.model === model)
+  /** Marks the model as in use until the returned function is called: `unload` waits for it. */
+  hold (model: LoadedModel): () => void {
+    return this.#models.find(model).hold()
   }
 
-  /** Instances running the model now, and all the others. */
-  instanceStates (model: string): { busy: number, idle: number } {
-    const busy = [...this.#running.values()].filter(name => name === model).length
-    return { busy, idle: this.#instances.length - busy }
+  /** Frees the model's sessions once nothing uses it any more. */
+  async unload (model: LoadedModel): Promise<void> {
+    const served = this.#models.find(model)
+    await served.unused()
+    this.#models.remove(served)
+    await this.#instances.unload(served)
+  }
+
+  queueDepth (modelId: string): number {
+    return [...this.#scheduler.jobs()].filter(entry => entry.served.model.id === modelId).length
+  }
+
+  instanceStates (modelId: string): Record<InstanceState | 'other', number> {
+    return this.#instances.states(modelId)
+  }
+
+  /** How the model runs, and the most images a run of it may hold now. */
+  planOf (model: LoadedModel): { plan: RunPlan, batchLimit: number } {
+    return this.#models.find(model)
+  }
+
+  /** Milliseconds until a job that came now would begin, by what runs were measured to take; 0 while nothing is known. */
+  backlogMs (): number {
+    let total = 0
+    for (const entry of this.#scheduler.jobs()) total += (this.#costs.runMs(groupOf(entry), 1) ?? 0)
+    return total / this.#instances.count
   }
 
   /**
    * Runs one image. Resolves with the asked outputs; rejects with the signal's reason as soon as it aborts.
-   * @throws ServiceError not_ready while closing, internal when the run failed
+   * @throws ServiceError not_ready while closing, run_timeout, device_out_of_memory, internal when the run failed
    */
   async infer (request: InferenceRequest): Promise<InferenceResult> {
-    if (this.#closed) throw new ServiceError('not_ready', 'the service is shutting down', { retryAfter: 1 })
+    if (this.#closed || this.#instances.lost) throw new ServiceError('not_ready', 'the service is shutting down', { retryAfter: 1 })
     request.signal?.throwIfAborted()
-    const depth = depthFor(request.outputs)
+    const served = this.#models.find(request.model)
+    const release = served.hold()
+    const { signal, width, height, outputs, priority = 2, deadline = Infinity } = request
+    const depthName = depthFor(outputs)
     return await new Promise<InferenceResult>((resolve, reject) => {
+      const onAbort = (): void => {
+        if (this.#scheduler.remove(entry)) release()
+        reject(signal?.reason)
+      }
       const entry: Entry = {
-        key: `${request.model} ${request.height}x${request.width} ${depth}`,
-        depth,
-        request,
+        base: `${served.key} ${height}x${width}`,
+        depth: DEPTH_ORDER.indexOf(depthName),
+        joinsDeeper: !outputs.some(output => output.includes('.')),
+        priority,
         queuedAt: performance.now(),
+        deadline,
+        served,
+        depthName,
+        request,
+        attempts: 0,
         settle: outcome => {
-          request.signal?.removeEventListener('abort', onAbort)
+          signal?.removeEventListener('abort', onAbort)
+          release()
           if (outcome instanceof Error) reject(outcome)
           else resolve(outcome)
         }
       }
-      const onAbort = (): void => {
-        this.#queue.remove(entry)
-        entry.settle(request.signal?.reason as Error)
-      }
-      request.signal?.addEventListener('abort', onAbort, { once: true })
-      this.#queue.push(entry)
+      signal?.addEventListener('abort', onAbort, { once: true })
+      this.#scheduler.add(entry)
       this.#dispatch()
     })
   }
@@ -120,61 +174,96 @@ export class Engine {
       this.#onIdle = resolve
       this.#dispatch()
     })
-    await Promise.all(this.#instances.map(async instance => await instance.close()))
-  }
-
-  #start (index: number): Instance {
-    const data: WorkerSettings = { threadsPerInstance: this.#options.threadsPerInstance }
-    return new TaskThread(WORKER, { name: `inference-${index}`, data })
-  }
-
-  async #prepare (instance: Instance, model: LoadedModel): Promise<void> {
-    await instance.ready
-    await instance.run({ type: 'load', model: model.id, network: model.network, weights: model.weights })
-    const { width, height } = model.preprocess.geometry
-    const data = new Uint8Array(width * height * 3)
-    await instance.run({ type: 'run', model: model.id, depth: 'stage5', width, height, images: [{ data, outputs: ['stage5.avg'] }] })
+    await this.#instances.close()
   }
 
   #dispatch (): void {
-    for (const instance of this.#instances) {
-      if (this.#running.has(instance)) continue
-      const batch = this.#queue.take(this.#options.maxBatchSize)
-      if (batch.length === 0) break
-      void this.#run(instance, batch)
+    for (let free = this.#instances.idle(); free !== undefined; free = this.#instances.idle()) {
+      const batch = this.#retry() ?? this.#pick()
+      if (batch === undefined) break
+      void this.#run(free.instance, free.index, batch)
     }
-    if (this.#running.size === 0) this.#onIdle?.()
+    if (this.#instances.lost) this.#rejectAll()
+    if (this.#running === 0 && this.#scheduler.size === 0 && this.#retries.length === 0) this.#onIdle?.()
   }
 
-  async #run (instance: Instance, batch: Entry[]): Promise<void> {
-    const [first] = batch
-    const { request: { model, width, height }, depth } = first!
-    this.#running.set(instance, model)
-    this.#options.observer?.runStarted({ model, depth, batchSize: batch.length })
+  /** The next batch to run again, without those whose client is gone. */
+  #retry (): Entry[] | undefined {
+    for (let batch = this.#retries.shift(); batch !== undefined; batch = this.#retries.shift()) {
+      for (const entry of batch) if (entry.request.signal?.aborted === true) entry.settle(entry.request.signal.reason)
+      const wanted = batch.filter(entry => entry.request.signal?.aborted !== true)
+      if (wanted.length > 0) return wanted
+    }
+    return undefined
+  }
+
+  #pick (): Entry[] | undefined {
+    clearTimeout(this.#wake)
+    const next = this.#scheduler.next(performance.now())
+    if (next === undefined) return undefined
+    if ('batch' in next) return next.batch
+    this.#wake = setTimeout(() => this.#dispatch(), Math.max(1, next.waitUntil - performance.now()))
+    return undefined
+  }
+
+  async #run (instance: Instance, index: number, batch: Entry[]): Promise<void> {
+    const { served, depthName, request: { width, height } } = batch[0]!
+    const { model, plan } = served
+    const images = batch.map(({ request: { data, outputs } }) => ({ data, outputs }))
+    // Alone in the house: all cores for one image. With others waiting one core each is faster for all.
+    const alone = index === 0 && batch.length === 1 && this.#running === 0 && this.#scheduler.size === 0 && this.#retries.length === 0
+    const threads = alone ? plan.wideThreads : plan.threadsPerInstance
+    const paddedTo = paddedBatch(batch.length, this.#options.padsBatches)
+    const task: RunTask = { type: 'run', model: served.key, depth: depthName, threads, width, height, paddedTo, images }
+    this.#running++
+    served.running++
+    instance.running = model.id
+    this.#options.observer.runStarted({ model: model.id, depth: depthName, batchSize: batch.length })
     const startedAt = performance.now()
     try {
-      const images = batch.map(({ request }) => ({ data: request.data, outputs: request.outputs }))
-      const result = await instance.run({ type: 'run', model, depth, width, height, images }, images.map(image => image.data.buffer))
-      batch.forEach((entry, index) => entry.settle({ tensors: result.images[index]!, queueMs: startedAt - entry.queuedAt, inferMs: result.inferMs }))
+      const result = await instance.run(task, [], this.#options.runLimitMs)
+      if (!alone) this.#costs.observe(groupOf(batch[0]!), paddedTo, result.inferMs)
+      batch.forEach((entry, place) => entry.settle({ tensors: result.images[place]!, queueMs: startedAt - entry.queuedAt, inferMs: result.inferMs }))
     } catch (error) {
-      for (const entry of batch) entry.settle(error as Error)
-      if (!instance.alive) await this.#replace(instance)
+      this.#failed(instance, index, batch, error as Error)
     } finally {
-      this.#running.delete(instance)
+      instance.running = undefined
+      this.#running--
+      served.running--
       this.#dispatch()
     }
   }
 
-  /** A thread that ended takes its run with it; the next one starts with every model loaded. */
-  async #replace (dead: Instance): Promise<void> {
-    const index = this.#instances.indexOf(dead)
-    const next = this.#start(index)
-    this.#running.set(next, '')
-    try {
-      for (const model of this.#loaded.values()) await this.#prepare(next, model)
-    } finally {
-      this.#instances[index] = next
-      this.#running.delete(next)
+  #failed (instance: Instance, index: number, batch: Entry[], error: Error): void {
+    const { served } = batch[0]!
+    const { observer } = this.#options
+    if (instance.state === 'hung') {
+      for (const entry of batch) entry.settle(error)
+      observer.trouble('run_hung', { instance: index, model: served.model.id, images: batch.length, error: error.message })
+      return
+    }
+    const dead = instance.state === 'dead'
+    const verdict = judge(batch, error, !dead)
+    if (verdict.outOfMemory && served.batchLimit > 1) {
+      served.batchLimit = Math.max(1, Math.min(served.batchLimit, batch.length) >> 1)
+      observer.trouble('batch_halved', { model: served.model.id, batchLimit: served.batchLimit })
+    }
+    for (const { job, error } of verdict.reject) job.settle(error)
+    for (const entry of verdict.retry.flat()) if (dead) entry.attempts++
+    this.#retries.push(...verdict.retry)
+    if (dead) void this.#instances.replace(index, error)
+  }
+
+  #rejectAll (): void {
+    const error = new ServiceError('not_ready', 'no inference instance is left', { retryAfter: 1 })
+    const waiting = [...this.#scheduler.jobs(), ...this.#retries.splice(0).flat()]
+    for (const entry of waiting) {
+      this.#scheduler.remove(entry)
+      entry.settle(error)
     }
   }
+}
+
+function groupOf (entry: Entry): string {
+  return `${entry.base} ${entry.depth}`
 }

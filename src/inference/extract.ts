@@ -24,6 +24,10 @@ export interface ExtractRequest extends Omit<ImageRequest, 'bytes'> {
   /** Keep the prepared pixels: the `input` stage. */
   readonly keepInput: boolean
   readonly signal: AbortSignal
+  /** 1 to 3, 2 is usual. */
+  readonly priority: number
+  /** When the client stops waiting, milliseconds of performance.now(). */
+  readonly deadline: number
   /** Filled while the request goes on. */
   readonly timings: Timings
 }
@@ -48,6 +52,9 @@ export class Extractor {
   readonly #engine: Engine
   readonly #admission: Admission
   readonly #observer: ExtractObserver
+  /** What one image takes, smoothed. */
+  #decodeMs = 0
+  #inferMs = 0
 
   constructor (parts: { decoder: ImageDecoder, engine: Engine, admission: Admission, observer: ExtractObserver }) {
     this.#decoder = parts.decoder
@@ -61,9 +68,15 @@ export class Extractor {
    * @throws ServiceError of admission, decoding, sizes, the deadline or the run
    */
   async extract (request: ExtractRequest): Promise<Extracted[]> {
-    const leave = this.#admission.enter(request.images.length)
+    const leave = this.#admission.enter({
+      images: request.images.length,
+      bytes: request.images.reduce((sum, { length }) => sum + length, 0),
+      expectedMs: this.#expectedMs(),
+      remainingMs: request.deadline - performance.now()
+    })
     const siblings = new AbortController()
     const signal = AbortSignal.any([request.signal, siblings.signal])
+    const release = this.#engine.hold(request.model)
     const model = request.model.id
     const one = async (bytes: Uint8Array, index: number): Promise<Extracted> => {
       this.#observer.imageReceived({ bytes: bytes.length })
@@ -80,25 +93,37 @@ export class Extractor {
         throw named
       }
     }
-    return await Promise.all(request.images.map(one))
+    return await Promise.all(request.images.map(one)).finally(release)
+  }
+
+  /** Milliseconds until a request that came now would have an answer. */
+  #expectedMs (): number {
+    return this.#decodeMs * (1 + this.#decoder.waiting / this.#decoder.threads) + this.#engine.backlogMs() + this.#inferMs
   }
 
   async #one (request: ExtractRequest, bytes: Uint8Array, signal: AbortSignal): Promise<Extracted> {
     const { model, geometry, autoorient, timings } = request
     const decoding = performance.now()
-    const { data, ...prepared } = await this.#decoder.prepare({ bytes, geometry, autoorient }, signal)
+    const { data, decodeMs: ownMs, ...prepared } = await this.#decoder.prepare({ bytes, geometry, autoorient }, { signal, priority: request.priority })
     const decodeMs = performance.now() - decoding
+    this.#decodeMs = smoothed(this.#decodeMs, ownMs)
     timings.decode = Math.max(timings.decode, decodeMs)
     this.#observer.imageDecoded({ model: model.id, decodeMs, pixels: prepared.source.width * prepared.source.height })
     const input = request.keepInput ? data.slice() : undefined
     if (request.outputs.length === 0) return { ...prepared, input, tensors: {} }
     requireInputSize(model.network, depthFor(request.outputs), prepared.height, prepared.width)
-    const { tensors, queueMs, inferMs } = await this.#engine.infer({ model: model.id, data, width: prepared.width, height: prepared.height, outputs: request.outputs, signal })
+    const { tensors, queueMs, inferMs } = await this.#engine.infer({ ...request, data, width: prepared.width, height: prepared.height, signal })
+    this.#inferMs = smoothed(this.#inferMs, inferMs)
     timings.queue = Math.max(timings.queue, queueMs)
     timings.infer = Math.max(timings.infer, inferMs)
     this.#observer.imageInferred({ model: model.id, queueMs, inferMs })
     return { ...prepared, input, tensors }
   }
+}
+
+/** The first value as it is, later ones at a tenth. */
+function smoothed (mean: number, value: number): number {
+  return mean === 0 ? value : 0.9 * mean + 0.1 * value
 }
 
 function nameImage (error: unknown, index: number): unknown {

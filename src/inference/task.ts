@@ -21,6 +21,10 @@ export interface RunTask {
   readonly type: 'run'
   readonly model: string
   readonly depth: Depth
+  /** Cores the run may use. */
+  readonly threads: number
+  /** Images to compute; those beyond `images` are empty. */
+  readonly paddedTo: number
   readonly width: number
   readonly height: number
   readonly images: readonly RunImage[]

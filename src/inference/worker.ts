@@ -4,49 +4,50 @@ import { ServiceError } from '../errors.js'
 import type { Depth, OutputName } from '../model/network.js'
 import { INPUT_NAME, writeOnnx } from '../model/onnx.js'
 import { serveTasks } from '../threads/serve-tasks.js'
+import type { Provider } from './device.js'
 import type { InferenceTask, LoadTask, RunImage, RunResult, RunTask, Tensor, Tensors } from './task.js'
 
 export interface WorkerSettings {
-  readonly threadsPerInstance: number
+  readonly provider: Provider
 }
 
-/** A model as one thread holds it: its weights are shared, its sessions are this thread's own, one a depth. */
+/** A model as one thread holds it: its weights are shared, its sessions are this thread's own, one a depth and width. */
 interface LoadedModel {
   readonly source: LoadTask
-  readonly sessions: Map<Depth, ort.InferenceSession>
+  readonly sessions: Map<string, ort.InferenceSession>
 }
 
 const settings = workerData as WorkerSettings
 const models = new Map<string, LoadedModel>()
 
 /** ORT's run() and create() block the thread they are called on, which is why this file runs in a thread of its own. */
-async function session (name: string, depth: Depth): Promise<ort.InferenceSession> {
+async function session (name: string, depth: Depth, threads: number): Promise<ort.InferenceSession> {
   const model = models.get(name)
   if (model === undefined) throw new ServiceError('internal', `model ${name} is not loaded in this thread`)
-  const known = model.sessions.get(depth)
+  const known = model.sessions.get(`${depth} ${threads}`)
   if (known !== undefined) return known
   const { network, weights } = model.source
   const created = await ort.InferenceSession.create(writeOnnx(network, weights, depth), {
-    executionProviders: ['cpu'],
-    intraOpNumThreads: settings.threadsPerInstance,
+    executionProviders: [settings.provider],
+    intraOpNumThreads: threads,
     interOpNumThreads: 1,
     graphOptimizationLevel: 'all',
     logSeverityLevel: 3,
     // A spinning pool eats the cores of its neighbours: 79 img/s with it, 139 without (2 threads x 2 threads on 2 cores).
     extra: { session: { intra_op: { allow_spinning: '0' } } }
   })
-  model.sessions.set(depth, created)
+  model.sessions.set(`${depth} ${threads}`, created)
   return created
 }
 
 async function run (task: RunTask): Promise<{ result: RunResult, transfer: ArrayBuffer[] }> {
-  const prepared = await session(task.model, task.depth)
-  const input = new ort.Tensor('uint8', batchOf(task), [task.images.length, task.height, task.width, 3])
+  const prepared = await session(task.model, task.depth, task.threads)
+  const input = new ort.Tensor('uint8', batchOf(task), [task.paddedTo, task.height, task.width, 3])
   const wanted = [...new Set(task.images.flatMap(image => image.outputs))]
   const started = performance.now()
   const outputs = await prepared.run({ [INPUT_NAME]: input }, wanted)
   const inferMs = performance.now() - started
-  const images = task.images.map((image, index) => tensorsOf(image, index, task.images.length, outputs))
+  const images = task.images.map((image, index) => tensorsOf(image, index, task.paddedTo, outputs))
   const transfer = images.flatMap(tensors => Object.values(tensors).map(tensor => tensor.data.buffer))
   return { result: { images, inferMs }, transfer: [...new Set(transfer)] }
 }
@@ -54,9 +55,9 @@ async function run (task: RunTask): Promise<{ result: RunResult, transfer: Array
 /** uint8 [N, H, W, 3]; a batch of one is used where it lies. */
 function batchOf (task: RunTask): Uint8Array {
   const [first] = task.images
-  if (first !== undefined && task.images.length === 1) return first.data
+  if (first !== undefined && task.paddedTo === 1) return first.data
   const size = task.height * task.width * 3
-  const batch = new Uint8Array(size * task.images.length)
+  const batch = new Uint8Array(size * task.paddedTo)
   task.images.forEach((image, index) => batch.set(image.data, index * size))
   return batch
 }

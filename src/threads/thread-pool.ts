@@ -4,10 +4,15 @@ import { TaskThread } from './task-thread.js'
 interface Waiting<Task, Result> {
   readonly task: Task
   readonly transfer: ArrayBuffer[]
+  /** Milliseconds; the lowest goes first. */
+  readonly turn: number
   readonly settle: (outcome: Promise<Result>) => void
 }
 
-/** A few TaskThreads of one worker file behind a FIFO queue. A thread that dies fails its task alone and is replaced. */
+/** How much later a task's turn comes for each step of its priority: nothing waits for ever. */
+const PRIORITY_STEP_MS = 2000
+
+/** A few TaskThreads of one worker file behind a queue, first come first served within a priority. A thread that dies fails its task alone and is replaced. */
 export class ThreadPool<Task, Result> {
   readonly #threads: Array<TaskThread<Task, Result>>
   readonly #start: (index: number) => TaskThread<Task, Result>
@@ -33,7 +38,7 @@ export class ThreadPool<Task, Result> {
    * Rejects with the signal's reason as soon as it aborts: a task that waits is dropped, the answer of one that runs is.
    * @throws ServiceError the task's own, `internal` when its thread died, `not_ready` when the pool closes first
    */
-  async run (task: Task, { transfer = [], signal }: { transfer?: ArrayBuffer[], signal?: AbortSignal | undefined } = {}): Promise<Result> {
+  async run (task: Task, { transfer = [], signal, priority = 2 }: { transfer?: ArrayBuffer[], signal?: AbortSignal | undefined, priority?: number } = {}): Promise<Result> {
     if (this.#closed) throw closing()
     signal?.throwIfAborted()
     return await new Promise<Result>((resolve, reject) => {
@@ -44,6 +49,7 @@ export class ThreadPool<Task, Result> {
       const entry: Waiting<Task, Result> = {
         task,
         transfer,
+        turn: performance.now() + priority * PRIORITY_STEP_MS,
         settle: outcome => {
           outcome.then(resolve, reject).finally(() => signal?.removeEventListener('abort', onAbort))
         }
@@ -64,15 +70,21 @@ export class ThreadPool<Task, Result> {
 
   #dispatch (): void {
     for (let index = 0; index < this.#threads.length; index++) {
-      const [next] = this.#waiting
-      if (next === undefined) return
       if (this.#threads[index]!.busy) continue
+      const next = this.#first()
+      if (next === undefined) return
       if (!this.#threads[index]!.alive) this.#threads[index] = this.#start(index)
       this.#waiting.delete(next)
       const outcome = this.#threads[index]!.run(next.task, next.transfer)
       outcome.catch(() => {}).finally(() => this.#dispatch())
       next.settle(outcome)
     }
+  }
+
+  #first (): Waiting<Task, Result> | undefined {
+    let first: Waiting<Task, Result> | undefined
+    for (const waiting of this.#waiting) if (first === undefined || waiting.turn < first.turn) first = waiting
+    return first
   }
 }
 

@@ -47,7 +47,7 @@ t.test('an image whose client has gone is not decoded', async t => {
   await images.ready()
   const abort = new AbortController()
   const first = images.prepare(request(file('rgb.png')))
-  const second = images.prepare(request(file('rgb.png')), abort.signal)
+  const second = images.prepare(request(file('rgb.png')), { signal: abort.signal })
   t.equal(images.waiting, 1)
   abort.abort(new Error('gone'))
   await t.rejects(second, { message: 'gone' })

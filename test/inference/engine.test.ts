@@ -11,9 +11,17 @@ interface Run { batchSize: number, depth: string }
 
 async function engine (t: Test, options: { instances?: number, maxBatchSize?: number } = {}): Promise<{ engine: Engine, runs: Run[] }> {
   const runs: Run[] = []
-  const built = new Engine({ instances: 1, threadsPerInstance: 1, maxBatchSize: 1, ...options, observer: { runStarted: run => { runs.push(run) } } })
+  const { instances = 1, maxBatchSize = 1 } = options
+  const built = new Engine({
+    settings: { provider: 'cpu' },
+    instances,
+    maxQueueDelayMs: 0,
+    runLimitMs: 30_000,
+    padsBatches: false,
+    observer: { runStarted: run => { runs.push(run) }, trouble: () => {} }
+  })
   t.teardown(async () => await built.close())
-  await built.load([model])
+  await built.load([{ model, plan: { instances, threadsPerInstance: 1, wideThreads: 1, maxBatchSize } }])
   return { engine: built, runs }
 }
 
@@ -21,7 +29,7 @@ const noise = (seed: number, size: number): Uint8Array<ArrayBuffer> => Uint8Arra
 
 async function infer (engine: Engine, seed: number, outputs: OutputName[], options: { size?: number, signal?: AbortSignal } = {}): Promise<Record<string, number[]>> {
   const { size = 64, signal } = options
-  const { tensors } = await engine.infer({ model: model.id, data: noise(seed, size), width: size, height: size, outputs, signal })
+  const { tensors } = await engine.infer({ model, data: noise(seed, size), width: size, height: size, outputs, signal })
   return Object.fromEntries(Object.entries(tensors).map(([name, tensor]) => [name, [...tensor.data]]))
 }
 
@@ -55,7 +63,7 @@ t.test('an aborted image leaves the queue and never runs', async t => {
   const first = infer(one, 0, ['stage5'])
   const second = infer(one, 1, ['stage5'], { signal: abort.signal })
   t.equal(one.queueDepth(model.id), 1)
-  t.strictSame(one.instanceStates(model.id), { busy: 1, idle: 0 })
+  t.strictSame(one.instanceStates(model.id), { starting: 0, idle: 0, busy: 1, other: 0, hung: 0, dead: 0 })
   const reason = new Error('gone')
   abort.abort(reason)
   await t.rejects(second, reason)

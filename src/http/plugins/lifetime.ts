@@ -9,6 +9,10 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** Aborts with a ServiceError when the client hangs up or the deadline passes. */
     lifetime: AbortSignal
+    /** When the client stops waiting, milliseconds of performance.now(). */
+    deadline: number
+    /** 1 to 3 as the client asked, 2 where it did not. */
+    priority: number
   }
 }
 
@@ -18,16 +22,20 @@ export interface LifetimeOptions {
 }
 
 /**
- * Gives a request its deadline and its signal. `request.signal` of Fastify 5 aborts on its own on bodies; the reply's
+ * Gives a request its deadline, its priority and its signal. `request.signal` of Fastify 5 aborts on its own on bodies; the reply's
  * `close` before an answer was written is what a hang-up looks like.
  */
 export const lifetimePlugin = plugin(async (app, { timeoutMs, metrics }: LifetimeOptions) => {
   app.decorateRequest('lifetime')
+  app.decorateRequest('deadline', 0)
+  app.decorateRequest('priority', 2)
 
   app.addHook('onRequest', async (request, reply) => {
     const controller = new AbortController()
     request.lifetime = controller.signal
     const limit = readTimeout(request, timeoutMs)
+    request.deadline = performance.now() + limit
+    request.priority = readPriority(request)
     const timer = setTimeout(() => {
       if (!request.raw.complete) return answerSlowBody(request, reply, limit)
       controller.abort(new ServiceError('deadline_exceeded', `the answer was not ready after ${limit} ms`))
@@ -48,6 +56,12 @@ function readTimeout (request: FastifyRequest, limit: number): number {
   const asked = Number(header)
   if (!(Number.isInteger(asked) && asked > 0)) throw invalidParameter('x-request-timeout-ms', 'a whole number of milliseconds above 0', header)
   return Math.min(asked, limit)
+}
+
+function readPriority (request: FastifyRequest): number {
+  const header = request.headers['x-request-priority'] ?? '2'
+  if (header !== '1' && header !== '2' && header !== '3') throw invalidParameter('x-request-priority', '1, 2 or 3', header)
+  return Number(header)
 }
 
 /** The parser still waits for bytes that may never come: answer, then cut the connection. */

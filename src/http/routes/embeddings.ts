@@ -25,6 +25,8 @@ export function embeddingsRoute (app: FastifyInstance, parts: InferenceParts): v
       outputs: [output],
       keepInput: false,
       signal: request.lifetime,
+      priority: request.priority,
+      deadline: request.deadline,
       timings: request.timings
     })
     const vectors = images.map(({ tensors }) => parameters.normalize ? normalized(tensors[output]!.data) : tensors[output]!.data)

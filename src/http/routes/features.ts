@@ -32,6 +32,8 @@ export function featuresRoute (app: FastifyInstance, parts: InferenceParts): voi
       outputs,
       keepInput: parameters.stages.includes('input'),
       signal: request.lifetime,
+      priority: request.priority,
+      deadline: request.deadline,
       timings: request.timings
     })
     const answer = type === 'application/json' ? asFeatures(model, images, parameters) : asStack(images, parameters, type)
