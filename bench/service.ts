@@ -30,7 +30,7 @@ async function bare (size: number): Promise<number> {
 }
 
 async function decode (size: number): Promise<number> {
-  const decoder = new ImageDecoder({ threads: cores, mode: 'exact', maxPixels: 50_000_000 })
+  const decoder = new ImageDecoder({ threads: cores, mode: 'exact', maxPixels: 50_000_000, maxInputPixels: 50_000_000 })
   await decoder.ready()
   const geometry = { ...model.preprocess.geometry, width: size, height: size }
   let done = 0

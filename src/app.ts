@@ -83,7 +83,7 @@ export async function buildApp ({ config, device, models, decodeThreads, logger 
     observer,
     ...worker === undefined ? {} : { worker }
   })
-  const decoder = new ImageDecoder({ threads: decodeThreads, mode: config.DECODE_MODE, maxPixels: config.MAX_IMAGE_PIXELS })
+  const decoder = new ImageDecoder({ threads: decodeThreads, mode: config.DECODE_MODE, maxPixels: config.MAX_IMAGE_PIXELS, maxInputPixels: config.MAX_INPUT_PIXELS })
   const encoder = new Encoder()
   const admission = new Admission({ images: config.MAX_QUEUE_SIZE, bytes: config.MAX_QUEUE_BYTES })
   const parts: InferenceParts = {

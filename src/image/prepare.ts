@@ -5,24 +5,32 @@ import type { ImageRequest, PreparedImage } from './image.js'
 import { resample } from './resample.js'
 
 export interface PrepareSettings {
-  /** The most pixels a file, and a prepared image, may have. */
+  /** The most pixels a file may have. */
   readonly maxPixels: number
+  /** The most pixels a prepared image may have: what bounds the memory of a run. */
+  readonly maxInputPixels: number
   /** fast: JPEGs much larger than their input are decoded at a reduced size, a few levels off. exact: never. */
   readonly mode: 'exact' | 'fast'
 }
 
+/** Enlarging a single row or pixel is no picture: whoever sends one (a tracking pixel, a broken thumbnail) wants to know. */
+const LEAST_SIDE = 2
+
 /**
  * An encoded file as the network sees it: the first frame, upright when `autoorient`, resized as the geometry says.
  * Size limits are checked on the header, before a pixel is decoded.
- * @throws ServiceError `empty_body`, `unsupported_image_type`, `image_too_large`, `image_not_decodable`
+ * @throws ServiceError `empty_body`, `unsupported_image_type`, `image_too_small`, `image_too_large`, `image_not_decodable`
  */
-export async function prepare ({ bytes, geometry, autoorient }: ImageRequest, { maxPixels, mode }: PrepareSettings): Promise<PreparedImage> {
+export async function prepare ({ bytes, geometry, autoorient }: ImageRequest, { maxPixels, maxInputPixels, mode }: PrepareSettings): Promise<PreparedImage> {
   const image = await readHeader(bytes, autoorient)
   const { source } = image
   if (source.width * source.height > maxPixels) {
     throw new ServiceError('image_too_large', `an image must have at most ${maxPixels} pixels, received ${source.width}x${source.height}`)
   }
-  const layout = layOut(source, geometry, maxPixels)
+  if (Math.min(source.width, source.height) < LEAST_SIDE) {
+    throw new ServiceError('image_too_small', `an image must have at least ${LEAST_SIDE}x${LEAST_SIDE} pixels, received ${source.width}x${source.height}`)
+  }
+  const layout = layOut(source, geometry, maxInputPixels)
   const raster = await decode(image, mode === 'fast' ? decodeShrink(image, layout) : 1)
   const cut = resample(raster, layout.resized.width, layout.resized.height, layout.crop, geometry.interpolation)
   return { data: pad(cut, layout), width: layout.width, height: layout.height, source, mapping: layout.mapping }

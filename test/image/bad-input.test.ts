@@ -4,7 +4,7 @@ import { deflateSync, crc32 } from 'node:zlib'
 import { prepare } from '../../src/image/prepare.js'
 import { file, geometry } from './goldens.js'
 
-const settings = { mode: 'exact', maxPixels: 1e6 } as const
+const settings = { mode: 'exact', maxPixels: 1e6, maxInputPixels: 1e6 } as const
 const attempt = async (bytes: Uint8Array): Promise<unknown> => await prepare({ bytes, geometry: geometry({ resize: 'stretch' }), autoorient: true }, settings)
 
 function png (width: number, height: number): Buffer {

@@ -37,7 +37,7 @@ for (const name of ['baseline-420.jpg', 'progressive.jpg', 'cmyk-adobe.jpg', 'or
     for (let i = 0; i < MUTATIONS; i++) {
       const start = performance.now()
       try {
-        const { data } = await prepare({ bytes: mutate(original), geometry: geometry({ resize: 'crop', width: 32, height: 32 }), autoorient: true }, { mode: 'exact', maxPixels: 1e6 })
+        const { data } = await prepare({ bytes: mutate(original), geometry: geometry({ resize: 'crop', width: 32, height: 32 }), autoorient: true }, { mode: 'exact', maxPixels: 1e6, maxInputPixels: 1e6 })
         if (data.length !== 32 * 32 * 3) t.fail(`copy ${i}: ${data.length} bytes`)
         prepared++
       } catch (error) {

@@ -3,7 +3,7 @@ import { ImageDecoder } from '../../src/image/image-decoder.js'
 import { difference, file, geometry, pixels, decodeCases } from './goldens.js'
 
 function decoder (t: Test, threads = 1): ImageDecoder {
-  const decoder = new ImageDecoder({ threads, mode: 'exact', maxPixels: 1e6 })
+  const decoder = new ImageDecoder({ threads, mode: 'exact', maxPixels: 1e6, maxInputPixels: 1e6 })
   t.teardown(async () => await decoder.close())
   return decoder
 }
@@ -56,7 +56,7 @@ t.test('an image whose client has gone is not decoded', async t => {
 })
 
 t.test('closing finishes what runs and refuses the rest', async t => {
-  const images = new ImageDecoder({ threads: 1, mode: 'exact', maxPixels: 1e6 })
+  const images = new ImageDecoder({ threads: 1, mode: 'exact', maxPixels: 1e6, maxInputPixels: 1e6 })
   await images.ready()
   const [running, waiting] = [images.prepare(request(file('rgb.png'))), images.prepare(request(file('rgb.png')))]
   await Promise.all([images.close(), t.resolves(running), t.rejects(waiting, { code: 'not_ready' })])
