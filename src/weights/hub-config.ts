@@ -6,6 +6,7 @@ import { weightsError } from './weights-error.js'
 
 const Triple = Type.Tuple([Type.Number(), Type.Number(), Type.Number()])
 const Size = Type.Tuple([Type.Literal(3), Type.Integer({ minimum: 1 }), Type.Integer({ minimum: 1 })])
+const Positive = Type.Number({ exclusiveMinimum: 0 })
 const CropPct = Type.Number({ exclusiveMinimum: 0, maximum: 1 })
 
 const PretrainedCfg = Type.Object({
@@ -16,7 +17,7 @@ const PretrainedCfg = Type.Object({
   crop_mode: Type.Optional(Type.Enum(['center', 'squash'])),
   interpolation: Type.Optional(Type.Enum([...INTERPOLATIONS])),
   mean: Type.Optional(Triple),
-  std: Type.Optional(Triple),
+  std: Type.Optional(Type.Tuple([Positive, Positive, Positive])),
   license: Type.Optional(Type.String())
 })
 
