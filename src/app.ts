@@ -68,7 +68,12 @@ export async function buildApp ({ config, device, models, decodeThreads, logger 
   const readiness = { ready: false, draining: false, hung: false }
   const catalog = new Catalog(models.map(({ model }) => model), config.DEFAULT_MODEL)
   const status = (model: LoadedModel): ModelStatus => ({ model, device, ...engine.planOf(model) })
-  const metrics: Metrics = new Metrics({ models: () => catalog.list().map(model => liveModel(status(model), engine)) })
+  const limits = { images: config.MAX_QUEUE_SIZE, bytes: config.MAX_QUEUE_BYTES }
+  const metrics: Metrics = new Metrics({
+    ready: () => readiness.ready,
+    admission: () => ({ inside: admission.inside, limits }),
+    models: () => catalog.list().filter(model => engine.serves(model)).map(model => liveModel(status(model), engine))
+  })
   const observer = observers(metrics, http.log, () => {
     readiness.ready = false
     readiness.hung = true
@@ -85,7 +90,7 @@ export async function buildApp ({ config, device, models, decodeThreads, logger 
   })
   const decoder = new ImageDecoder({ threads: decodeThreads, mode: config.DECODE_MODE, maxPixels: config.MAX_IMAGE_PIXELS, maxInputPixels: config.MAX_INPUT_PIXELS })
   const encoder = new Encoder()
-  const admission = new Admission({ images: config.MAX_QUEUE_SIZE, bytes: config.MAX_QUEUE_BYTES })
+  const admission = new Admission(limits)
   const parts: InferenceParts = {
     catalog,
     encoder,

@@ -21,7 +21,18 @@ export interface LiveModel {
   readonly instances: Readonly<Record<string, number>>
 }
 
+/** Images and their encoded bytes. */
+export interface Amount {
+  readonly images: number
+  readonly bytes: number
+}
+
 export interface LiveState {
+  /** Whether the service takes work. */
+  ready (): boolean
+  /** What is in the service, and the most it takes in. */
+  admission (): { readonly inside: Amount, readonly limits: Amount }
+  /** The models that can be run now. */
   models (): LiveModel[]
 }
 
@@ -51,6 +62,11 @@ export class Metrics {
     this.#loopDelay.enable()
     const gauge = <Label extends string>(name: string, help: string, labelNames: readonly Label[], fill: (gauge: Gauge<Label>) => void): void => {
       const live: Gauge<Label> = new Gauge<Label>({ ...this.#common, name, help, labelNames, collect: () => { live.reset(); fill(live) } })
+    }
+    gauge('vovnet_ready', '1 while the service takes work, 0 while it starts or shuts down', [], live => live.set(state.ready() ? 1 : 0))
+    for (const unit of ['images', 'bytes'] as const) {
+      gauge(`vovnet_admitted_${unit}`, `Encoded ${unit} in the service, from their arrival to their answer`, [], live => live.set(state.admission().inside[unit]))
+      gauge(`vovnet_admitted_${unit}_limit`, `Encoded ${unit} in the service at the most; over it 429`, [], live => live.set(state.admission().limits[unit]))
     }
     gauge('vovnet_queue_depth', 'Images waiting for an instance', ['model'], live => {
       for (const { id, queueDepth } of state.models()) live.set({ model: id }, queueDepth)

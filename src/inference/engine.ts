@@ -107,6 +107,11 @@ export class Engine {
     await this.#instances.unload(served)
   }
 
+  /** Whether the model has been loaded and `infer` takes it. */
+  serves (model: LoadedModel): boolean {
+    return this.#models.has(model)
+  }
+
   queueDepth (modelId: string): number {
     return [...this.#scheduler.jobs()].filter(entry => entry.served.model.id === modelId).length
   }

@@ -58,6 +58,10 @@ export class ServedModels {
     return [...this.#served.values()]
   }
 
+  has (model: LoadedModel): boolean {
+    return this.#served.has(model)
+  }
+
   /** @throws ServiceError internal when the model was never loaded or is gone */
   find (model: LoadedModel): ServedModel {
     const served = this.#served.get(model)

@@ -1,5 +1,10 @@
 import t from 'tap'
-import { buildTestApp, form, picture } from '../build-test-app.js'
+import { buildApp } from '../../src/app.js'
+import { readConfig } from '../../src/config.js'
+import { CPU } from '../../src/inference/device.js'
+import { modelAt } from '../../src/weights/folder.js'
+import { loadModel } from '../../src/weights/load.js'
+import { DEFAULT_MODEL, buildTestApp, form, picture } from '../build-test-app.js'
 
 t.test('what was done is counted: requests = answers, images in = images out', async t => {
   const { http } = await buildTestApp(t, { maxBatchSize: 4 })
@@ -37,7 +42,29 @@ t.test('what was done is counted: requests = answers, images in = images out', a
   t.equal(value(`vovnet_queue_depth{model="${model}"}`), 0)
   t.equal(value(`vovnet_instances{model="${model}",state="idle"}`), 1)
   t.equal(value('vovnet_inflight_requests'), 0)
+  t.equal(value('vovnet_ready'), 1)
+  t.equal(value('vovnet_admitted_images'), 0)
+  t.equal(value('vovnet_admitted_images_limit'), 256)
+  t.equal(value('vovnet_admitted_bytes_limit'), 2 ** 29)
   t.match(body, new RegExp(`vovnet_model_info\\{model="${model}",variant="V-19-slim-dw-eSE",dialect="timm-b",precision="fp32",provider="cpu",sha256="797780a2[^"]+"\\} 1`))
   t.match(body, /\nvovnet_event_loop_lag_seconds [\d.e-]+\n/)
   t.match(body, /nodejs_heap_size_used_bytes/)
+})
+
+t.test('a service that starts can be scraped: it says it is not ready', async t => {
+  const app = await buildApp({
+    config: readConfig({}),
+    device: CPU,
+    models: [{ model: loadModel(modelAt(DEFAULT_MODEL)), plan: { instances: 1, threadsPerInstance: 1, wideThreads: 1, maxBatchSize: 1 } }],
+    decodeThreads: 1
+  })
+  t.teardown(async () => await app.http.close())
+  const before = await app.http.inject('/metrics')
+  t.equal(before.statusCode, 200)
+  t.match(before.body, /\nvovnet_ready 0\n/)
+  t.notMatch(before.body, 'vovnet_model_info{')
+  await app.warm()
+  const after = await app.http.inject('/metrics')
+  t.match(after.body, /\nvovnet_ready 1\n/)
+  t.match(after.body, 'vovnet_model_info{')
 })
