@@ -55,31 +55,3 @@ function halfTable (): Float32Array {
   }
   return table
 }
-
-/** The nearest half-precision bits, ties to even; beyond 65504 it is an infinity. */
-export function toHalf (values: Float32Array): Uint16Array<ArrayBuffer> {
-  const bits = new Uint32Array(1)
-  const value = new Float32Array(bits.buffer)
-  const out = new Uint16Array(values.length)
-  for (let i = 0; i < values.length; i++) {
-    value[0] = values[i]!
-    out[i] = halfBits(bits[0]!, Math.abs(value[0]))
-  }
-  return out
-}
-
-function halfBits (bits: number, magnitude: number): number {
-  const sign = bits >>> 16 & 0x8000
-  if (Number.isNaN(magnitude)) return sign | 0x7e00
-  if (magnitude >= 65520) return sign | 0x7c00
-  // Below 2^-14 halves are whole multiples of 2^-24.
-  if (magnitude < 2 ** -14) return sign | roundToEven(magnitude * 2 ** 24)
-  const kept = (bits & 0x7fffffff) - (112 << 23)
-  return sign | (kept + 0xfff + (kept >>> 13 & 1)) >>> 13
-}
-
-function roundToEven (value: number): number {
-  const floor = Math.floor(value)
-  const rest = value - floor
-  return rest > 0.5 || (rest === 0.5 && floor % 2 === 1) ? floor + 1 : floor
-}

@@ -1,6 +1,7 @@
 import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from 'node:fs'
+import { toHalf } from '../../model/float16.js'
+import { ITEM_SIZE } from './elements.js'
 import { DTYPE_NAMES } from './safetensors.js'
-import { ITEM_SIZE, toHalf } from './elements.js'
 
 /** A tensor to be written; its values are asked for when its turn comes, so that only one is in memory at a time. */
 export interface TensorToWrite {

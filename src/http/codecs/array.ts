@@ -1,4 +1,4 @@
-import { float16 } from './float16.js'
+import { toHalf } from '../../model/float16.js'
 
 /** A tensor ready to be written: little-endian, row-major. */
 export interface NamedArray {
@@ -10,7 +10,7 @@ export interface NamedArray {
 
 /** uint8 stays as it is; floats become the asked type. */
 export function asDtype (array: NamedArray, dtype: 'float32' | 'float16'): NamedArray {
-  return array.data instanceof Float32Array && dtype === 'float16' ? { ...array, dtype, data: float16(array.data) } : array
+  return array.data instanceof Float32Array && dtype === 'float16' ? { ...array, dtype, data: toHalf(array.data) } : array
 }
 
 /** The array's bytes where they lie. Little-endian on every machine Node 20 and onnxruntime-node run on. */
