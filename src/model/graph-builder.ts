@@ -26,6 +26,8 @@ export interface Graph {
   readonly constants: ReadonlyMap<string, Constant>
   /** Names of the folded tensors it reads, each once. */
   readonly weights: ReadonlySet<string>
+  /** Those of the weights that are written as float16. */
+  readonly halved: ReadonlySet<string>
   readonly inputs: readonly Port[]
   readonly outputs: readonly Port[]
 }

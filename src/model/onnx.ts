@@ -1,6 +1,7 @@
 import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire'
-import type { FoldedWeights } from './fold.js'
-import { buildGraph } from './graph.js'
+import { toHalf } from './float16.js'
+import { foldedValues, type FoldedWeights } from './fold.js'
+import { buildGraph, type Precision } from './graph.js'
 import type { Attribute, Constant, Graph, GraphNode, Port } from './graph-builder.js'
 import type { Depth, Network, OutputName } from './network.js'
 
@@ -9,6 +10,8 @@ export { INPUT_NAME } from './graph.js'
 export interface OnnxOptions {
   /** Default: all of `outputsOf(network, depth)`. */
   readonly outputs?: readonly OutputName[]
+  /** Default: fp32. */
+  readonly precision?: Precision
 }
 
 /** What the operators used here need at least, and every runtime of the last years knows; its IR is the one released with it. */
@@ -16,7 +19,7 @@ const OPSET = 17
 const IR_VERSION = 8
 
 /** TensorProto.DataType of onnx.proto. */
-const DATA_TYPE = { float32: 1, uint8: 2, int64: 7 } as const
+const DATA_TYPE = { float32: 1, uint8: 2, int64: 7, float16: 10 } as const
 /** AttributeProto.AttributeType of onnx.proto. */
 const ATTRIBUTE_TYPE = { float: 1, int: 2, text: 3, ints: 7 } as const
 
@@ -24,8 +27,8 @@ const ATTRIBUTE_TYPE = { float: 1, int: 2, text: 3, ints: 7 } as const
  * The prefix graph of a depth with its weights as ONNX ModelProto bytes. The weights are copied once, from the shared buffer into
  * the result, which is as large as they are and a few tens of kilobytes.
  */
-export function writeOnnx (network: Network, weights: FoldedWeights, depth: Depth, { outputs }: OnnxOptions = {}): Uint8Array<ArrayBuffer> {
-  const graph = graphChunks(buildGraph(network, weights.normalisation, depth, outputs), weights)
+export function writeOnnx (network: Network, weights: FoldedWeights, depth: Depth, { outputs, precision }: OnnxOptions = {}): Uint8Array<ArrayBuffer> {
+  const graph = graphChunks(buildGraph(network, weights.normalisation, depth, outputs, precision), weights)
   const head = new BinaryWriter()
   head.tag(1, WireType.Varint).int64(IR_VERSION)
   head.tag(2, WireType.LengthDelimited).string('vovnet-serve')
@@ -43,7 +46,7 @@ function graphChunks (graph: Graph, weights: FoldedWeights): Uint8Array[] {
   for (const [name, constant] of graph.constants) writeConstant(writer, name, constant)
   for (const port of graph.inputs) writePort(writer, 11, port)
   for (const port of graph.outputs) writePort(writer, 12, port)
-  return [writer.finish(), ...[...graph.weights].flatMap(name => weightChunks(name, weights))]
+  return [writer.finish(), ...[...graph.weights].flatMap(name => weightChunks(name, weights, graph.halved.has(name)))]
 }
 
 function writeNode (writer: BinaryWriter, { op, inputs, output, attributes }: GraphNode): void {
@@ -82,19 +85,19 @@ function writeConstant (writer: BinaryWriter, name: string, { type, shape, value
   writer.tag(9, WireType.LengthDelimited).bytes(new Uint8Array(array.buffer)).join()
 }
 
-function writeTensorHead (writer: BinaryWriter, name: string, type: Constant['type'], shape: readonly number[]): void {
+function writeTensorHead (writer: BinaryWriter, name: string, type: keyof typeof DATA_TYPE, shape: readonly number[]): void {
   for (const side of shape) writer.tag(1, WireType.Varint).int64(side)
   writer.tag(2, WireType.Varint).int32(DATA_TYPE[type])
   writer.tag(8, WireType.LengthDelimited).string(name)
 }
 
-/** A TensorProto of a folded weight: the fields before its bytes, and a view of them. */
-function weightChunks (name: string, weights: FoldedWeights): Uint8Array[] {
+/** A TensorProto of a folded weight: the fields before its bytes, and a view of them (in half precision a copy). */
+function weightChunks (name: string, weights: FoldedWeights, half: boolean): Uint8Array[] {
   const { shape, offset, length } = weights.tensors.get(name)!
-  const bytes = new Uint8Array(weights.buffer, offset, length * 4)
+  const bytes = half ? new Uint8Array(toHalf(foldedValues(weights, name)).buffer) : new Uint8Array(weights.buffer, offset, length * 4)
   const fields = new BinaryWriter()
   // ONNX sees ECA's Conv1d over channels as a two-dimensional convolution of width 1.
-  writeTensorHead(fields, name, 'float32', name.endsWith('.attn.conv.weight') ? [...shape, 1] : shape)
+  writeTensorHead(fields, name, half ? 'float16' : 'float32', name.endsWith('.attn.conv.weight') ? [...shape, 1] : shape)
   fields.tag(9, WireType.LengthDelimited).uint32(bytes.length)
   const head = fields.finish()
   const start = new BinaryWriter().tag(5, WireType.LengthDelimited).uint32(head.length + bytes.length).finish()

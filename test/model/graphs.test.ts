@@ -66,6 +66,22 @@ t.test('only the vectors asked for are computed', async t => {
   t.notOk(nodes.some(node => node.op === 'Gemm' || node.op === 'Pow' || node.output === 'stage5.avg'))
 })
 
+t.test('in half precision the body is cast at both ends, the vectors and logits are not part of it', async t => {
+  const normalisation = { mean: [0, 0, 0], std: [1, 1, 1] }
+  const { nodes, weights, halved, outputs } = buildGraph({ ...PYRAMID, classes: 10 }, normalisation, 'fpn', ['stem', 'p4', 'logits'], 'fp16')
+  const casts = nodes.filter(({ op }) => op === 'Cast').map(({ inputs, output, attributes }) => [inputs[0], output, attributes.to])
+  t.same(casts, [['input.planes', 'input.float', { int: 1 }], ['pad.padded', 'input.half', { int: 10 }], ['stem.half', 'stem', { int: 1 }], ['stage5.half', 'stage5', { int: 1 }], ['p4.half', 'p4', { int: 1 }]])
+  t.same([...weights].filter(name => !halved.has(name)), ['head.fc.weight', 'head.fc.bias'])
+  t.ok(outputs.every(({ type }) => type === 'float32'))
+  t.equal(buildGraph(PYRAMID, normalisation, 'fpn').halved.size, 0)
+})
+
+t.test('half precision halves the file', async t => {
+  const weights = foldWeights(SLIM_DW, IMAGENET, kaimingWeights(SLIM_DW, 1))
+  const [full, half] = [writeOnnx(SLIM_DW, weights, 'stage4'), writeOnnx(SLIM_DW, weights, 'stage4', { precision: 'fp16' })]
+  t.ok(half.length < 0.52 * full.length, `${half.length} of ${full.length}`)
+})
+
 t.test('the ONNX file says what it takes and gives, with batch, height and width free', async t => {
   const weights = foldWeights(SLIM_DW, IMAGENET, kaimingWeights(SLIM_DW, 1))
   const session = await InferenceSession.create(writeOnnx(SLIM_DW, weights, 'stage2'))
