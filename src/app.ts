@@ -22,9 +22,11 @@ import { Catalog } from './inference/catalog.js'
 import type { Device } from './inference/device.js'
 import { Engine } from './inference/engine.js'
 import { Extractor } from './inference/extract.js'
+import { Reloader, type ReloaderOptions } from './inference/reloader.js'
 import type { RunPlan } from './inference/plan.js'
 import { observers } from './inference-observers.js'
 import { Metrics, type LiveModel } from './metrics.js'
+import { loadInThread } from './weights/load-in-thread.js'
 import type { LoadedModel } from './weights/load.js'
 
 export interface PlannedModel {
@@ -37,6 +39,8 @@ export interface AppOptions {
   readonly device: Device
   readonly models: readonly PlannedModel[]
   readonly decodeThreads: number
+  /** Where the models came from and how changed ones are found; without it `reload` does nothing. */
+  readonly source?: Pick<ReloaderOptions, 'entries' | 'scan' | 'plan'>
   readonly logger?: FastifyServerOptions['logger']
   /** A run hangs in native code: the process must be replaced once it has answered what it can. */
   readonly onHung?: () => void
@@ -48,12 +52,14 @@ export interface App {
   readonly http: FastifyInstance
   /** Resolves when every thread is up and every model has run once; the service is ready from then on. */
   readonly warm: () => Promise<void>
+  /** Loads what changed in the weights folder, without a failed request. */
+  readonly reload: () => Promise<void>
   /** From here on the service says it is not ready; what is in is still answered. */
   readonly drain: () => void
 }
 
 /** Builds the whole service from its parts; listens to nothing. `http.close()` ends every thread it started. */
-export async function buildApp ({ config, device, models, decodeThreads, logger = false, onHung = () => {}, worker }: AppOptions): Promise<App> {
+export async function buildApp ({ config, device, models, source, decodeThreads, logger = false, onHung = () => {}, worker }: AppOptions): Promise<App> {
   const http = Fastify({
     logger,
     genReqId: request => requestId(request.headers['x-request-id']),
@@ -67,7 +73,7 @@ export async function buildApp ({ config, device, models, decodeThreads, logger 
   })
   const readiness = { ready: false, draining: false, hung: false }
   const catalog = new Catalog(models.map(({ model }) => model), config.DEFAULT_MODEL)
-  const status = (model: LoadedModel): ModelStatus => ({ model, device, ...engine.planOf(model) })
+  const status = (model: LoadedModel): ModelStatus => ({ model, device, ...engine.serves(model) ? engine.planOf(model) : plannedAs(model, models) })
   const limits = { images: config.MAX_QUEUE_SIZE, bytes: config.MAX_QUEUE_BYTES }
   const metrics: Metrics = new Metrics({
     ready: () => readiness.ready,
@@ -88,6 +94,7 @@ export async function buildApp ({ config, device, models, decodeThreads, logger 
     observer,
     ...worker === undefined ? {} : { worker }
   })
+  const reloader = source === undefined ? undefined : new Reloader({ ...source, catalog, engine, load: loadInThread, observer })
   const decoder = new ImageDecoder({ threads: decodeThreads, mode: config.DECODE_MODE, maxPixels: config.MAX_IMAGE_PIXELS, maxInputPixels: config.MAX_INPUT_PIXELS })
   const encoder = new Encoder()
   const admission = new Admission(limits)
@@ -122,6 +129,7 @@ export async function buildApp ({ config, device, models, decodeThreads, logger 
   http.addHook('onClose', async () => {
     readiness.ready = false
     metrics.close()
+    await reloader?.close()
     await Promise.all([decoder.close(), engine.close(), encoder.close()])
   })
   const drain = (): void => {
@@ -131,8 +139,15 @@ export async function buildApp ({ config, device, models, decodeThreads, logger 
   const warm = async (): Promise<void> => {
     await Promise.all([decoder.ready(), encoder.ready(), engine.load(models)])
     readiness.ready = !readiness.draining
+    if (config.WATCH_INTERVAL_MS > 0) reloader?.watch(config.WATCH_INTERVAL_MS)
   }
-  return { http, warm, drain }
+  return { http, warm, drain, reload: async () => await reloader?.reload() }
+}
+
+/** A model's plan while it is still being loaded. */
+function plannedAs (model: LoadedModel, models: readonly PlannedModel[]): { plan: RunPlan, batchLimit: number } {
+  const { plan } = models.find(planned => planned.model === model)!
+  return { plan, batchLimit: plan.maxBatchSize }
 }
 
 /** Bodies stay bytes: what they are is told by their content, not by their type. */

@@ -1,11 +1,12 @@
 import type { EngineObserver } from './inference/engine.js'
 import type { ExtractObserver } from './inference/extract.js'
+import type { ReloadObserver } from './inference/reloader.js'
 import type { Metrics } from './metrics.js'
 
-interface ErrorLog { error: (details: object, message: string) => void }
+interface Log { error: (details: object, message: string) => void, info: (details: object, message: string) => void }
 
 /** What inference tells, as metrics. */
-export function observers (metrics: Metrics, log: ErrorLog, onHung: () => void): EngineObserver & ExtractObserver {
+export function observers (metrics: Metrics, log: Log, onHung: () => void): EngineObserver & ExtractObserver & ReloadObserver {
   const phase = (model: string, phase: string, milliseconds: number): void => metrics.phaseDuration.observe({ model, phase }, milliseconds / 1000)
   return {
     runStarted ({ model, depth, batchSize }) {
@@ -16,6 +17,11 @@ export function observers (metrics: Metrics, log: ErrorLog, onHung: () => void):
       metrics.engineEvents.inc({ event })
       log.error({ event, ...details }, 'inference trouble')
       if (event === 'run_hung') onHung()
+    },
+    reloaded (change) {
+      metrics.reloads.inc({ outcome: change.outcome })
+      if (change.outcome === 'failed') log.error(change, 'reload failed, what was served goes on')
+      else log.info(change, 'reloaded')
     },
     imageReceived ({ bytes }) {
       metrics.imageBytes.observe(bytes)

@@ -19,6 +19,18 @@ export class Catalog {
     return this.get(undefined)
   }
 
+  /** Serves the model under its id from now on; the one that was, if any. */
+  set (model: LoadedModel): LoadedModel | undefined {
+    const old = this.#models.get(model.id)
+    this.#models.set(model.id, model)
+    return old
+  }
+
+  /** False for the default model, which stays. */
+  remove (model: LoadedModel): boolean {
+    return model.id !== this.#defaultId && this.#models.delete(model.id)
+  }
+
   list (): LoadedModel[] {
     return [...this.#models.values()]
   }

@@ -84,7 +84,7 @@ export class Engine {
       blocked: ({ served }) => served.running >= served.plan.instances,
       runMs: (entry, images) => this.#costs.runMs(groupOf(entry), paddedBatch(images, options.padsBatches))
     })
-    this.#instances = new Instances(options, () => this.#models.all(), () => this.#dispatch())
+    this.#instances = new Instances(options, () => this.#dispatch())
   }
 
   /** Hands models to every instance and warms them there: from then on `infer` takes them. Others are served meanwhile. */

@@ -12,14 +12,13 @@ export class Instances {
   readonly #observer: EngineObserver
   readonly #instances: Instance[]
   readonly #onFree: () => void
-  /** The models a new thread has to load before it takes a run. */
-  readonly #models: () => readonly ServedModel[]
+  /** What a new thread has to load before it takes a run. */
+  readonly #loaded = new Set<ServedModel>()
   #closed = false
 
-  constructor (options: EngineOptions, models: () => readonly ServedModel[], onFree: () => void) {
+  constructor (options: EngineOptions, onFree: () => void) {
     this.#options = options
     this.#observer = options.observer
-    this.#models = models
     this.#onFree = onFree
     this.#instances = Array.from({ length: options.instances }, (_, index) => this.#start(index))
   }
@@ -41,14 +40,21 @@ export class Instances {
 
   /** Loads and warms the models in every instance; those that run something else do so in between. */
   async load (models: readonly ServedModel[]): Promise<void> {
-    await Promise.all(this.#instances.map(async (instance, index) => {
-      await instance.ready()
-      for (const served of models) await this.#prepare(instance, index, served)
-      instance.started()
-    }))
+    for (const served of models) this.#loaded.add(served)
+    try {
+      await Promise.all(this.#instances.map(async (instance, index) => {
+        await instance.ready()
+        for (const served of models) await this.#prepare(instance, index, served)
+        instance.started()
+      }))
+    } catch (error) {
+      await Promise.all(models.map(async served => await this.unload(served)))
+      throw error
+    }
   }
 
   async unload (served: ServedModel): Promise<void> {
+    this.#loaded.delete(served)
     const living = this.#instances.filter(({ state }) => state !== 'hung' && state !== 'dead')
     await Promise.allSettled(living.map(async instance => await instance.chore({ type: 'unload', model: served.key })))
   }
@@ -67,7 +73,7 @@ export class Instances {
     this.#instances[index] = next
     try {
       await next.ready()
-      for (const served of this.#models()) await this.#prepare(next, index, served)
+      for (const served of this.#loaded) await this.#prepare(next, index, served)
       this.#observer.trouble('instance_replaced', { instance: index, error: cause.message })
       next.started()
     } catch (error) {

@@ -54,10 +54,6 @@ export class ServedModels {
     this.#served.delete(served.model)
   }
 
-  all (): ServedModel[] {
-    return [...this.#served.values()]
-  }
-
   has (model: LoadedModel): boolean {
     return this.#served.has(model)
   }

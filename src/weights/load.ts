@@ -1,9 +1,9 @@
-import { createHash } from 'node:crypto'
-import { closeSync, openSync, readSync, statSync } from 'node:fs'
 import { ServiceError } from '../errors.js'
 import { foldWeights, type FoldedWeights } from '../model/fold.js'
 import { openModel, type ModelDescription } from './describe.js'
+import { hashFile } from './file-hash.js'
 import type { ModelEntry } from './folder.js'
+import { stampOf } from './stamp.js'
 import { weightsError } from './weights-error.js'
 
 /** A model ready to be served. Plain data and one shared buffer: it may cross threads. */
@@ -19,13 +19,13 @@ export interface LoadedModel extends ModelDescription {
  * file changed while it was read
  */
 export function loadModel (entry: ModelEntry): LoadedModel {
-  const before = stamp(entry.file)
+  const before = stampOf(entry.file)
   const { description, tensors, canonical } = openModel(entry)
   try {
     const { network, preprocess } = description
     const weights = namingFile(entry.file, canonical, () => foldWeights(network, preprocess.normalisation, name => tensors.read(canonical.get(name)!)))
     const sha256 = hashFile(entry.file)
-    if (stamp(entry.file) !== before) throw weightsError(entry.file, 'changed while it was being read')
+    if (stampOf(entry.file) !== before) throw weightsError(entry.file, 'changed while it was being read')
     return { ...description, sha256, weights }
   } finally {
     tensors.close()
@@ -41,21 +41,4 @@ function namingFile<Result> (file: string, canonical: ReadonlyMap<string, string
     const stored = canonical.get(error.param ?? '')
     throw new ServiceError(error.code, `${file}: ${error.message}${stored === error.param ? '' : `, stored as ${stored}`}`, { param: stored })
   }
-}
-
-function stamp (file: string): string {
-  const stat = statSync(file, { throwIfNoEntry: false })
-  return stat === undefined ? 'gone' : `${stat.ino} ${stat.size} ${stat.mtimeMs}`
-}
-
-function hashFile (file: string): string {
-  const hash = createHash('sha256')
-  const chunk = Buffer.alloc(1 << 20)
-  const fd = openSync(file, 'r')
-  try {
-    for (let count = readSync(fd, chunk); count > 0; count = readSync(fd, chunk)) hash.update(chunk.subarray(0, count))
-  } finally {
-    closeSync(fd)
-  }
-  return hash.digest('hex')
 }

@@ -14,7 +14,7 @@ interface Served { process: ChildProcess, url: string, readyMs: number, stderr: 
 /** `vovnet-serve serve` as a user starts it; resolves with its ready line's URL. */
 async function serve (t: Test, settings: Record<string, string> = {}): Promise<Served> {
   const started = performance.now()
-  const child = spawn(process.execPath, [CLI, 'serve'], { env: { ...process.env, PORT: '0', HOST: '127.0.0.1', LOG_LEVEL: 'warn', ...settings } })
+  const child = spawn(process.execPath, [CLI, 'serve'], { env: { ...process.env, PORT: '0', HOST: '127.0.0.1', LOG_LEVEL: 'warn', DRAIN_DELAY_MS: '0', ...settings } })
   t.teardown(() => child.kill('SIGKILL'))
   let output = ''
   let errors = ''
@@ -81,6 +81,62 @@ t.test('SIGTERM under load: what is in is answered, exit 0', async t => {
   const statuses = (await Promise.all(answers)).map(answer => answer.status)
   t.strictSame(statuses, Array.from({ length: 24 }, () => 200))
   t.strictSame(await once(served.process, 'exit'), [0, null])
+})
+
+t.test('SIGTERM: readiness says 503 first while requests are still taken, then the process ends with 0', async t => {
+  const served = await serve(t, { DRAIN_DELAY_MS: '600' })
+  served.process.kill('SIGTERM')
+  await new Promise(resolve => setTimeout(resolve, 150))
+  t.equal((await fetch(`${served.url}/health/ready`)).status, 503)
+  t.equal((await fetch(`${served.url}/health/live`)).status, 200)
+  t.equal((await fetch(`${served.url}/v1/embeddings`, { method: 'POST', headers: { 'content-type': 'image/jpeg' }, body: await photo() })).status, 200)
+  t.strictSame(await once(served.process, 'exit'), [0, null])
+})
+
+t.test('SIGHUP takes up a new model, a changed one and a broken one, without a failed request', async t => {
+  const dir = mkdtempSync(join(tmpdir(), 'vovnet-'))
+  t.teardown(() => rmSync(dir, { recursive: true, force: true }))
+  cpSync(DEFAULT_MODEL, join(dir, 'first'), { recursive: true })
+  const served = await serve(t, { WEIGHTS_DIR: dir, WATCH_INTERVAL_MS: '0', LOG_LEVEL: 'fatal' })
+  const body = await picture(120, 90)
+  const shas = async (): Promise<Record<string, string>> => {
+    const { data } = await (await fetch(`${served.url}/v1/models`)).json() as { data: Array<{ id: string, sha256: string }> }
+    return Object.fromEntries(data.map(({ id, sha256 }) => [id, sha256]))
+  }
+  const statuses = new Set<number>()
+  const stop = new AbortController()
+  const load = Promise.all([0, 1, 2].map(async () => {
+    while (!stop.signal.aborted) statuses.add((await fetch(`${served.url}/v1/features`, { method: 'POST', headers: { 'content-type': 'image/jpeg' }, body })).status)
+  }))
+  const until = async (done: (now: Record<string, string>) => boolean): Promise<void> => {
+    while (!done(await shas())) await new Promise(resolve => setTimeout(resolve, 20))
+  }
+  const before = (await shas())['first']
+
+  t.equal((await run(['init', 'V-19-slim-dw-eSE', '--dir', dir, '--name', 'second'])).code, 0)
+  served.process.kill('SIGHUP')
+  await until(now => 'second' in now)
+
+  const other = join(dir, '.other')
+  t.equal((await run(['init', 'V-19-slim-dw-eSE', '--dir', other, '--name', 'first', '--seed', '7'])).code, 0)
+  rmSync(join(dir, 'first', 'config.json'))
+  cpSync(join(other, 'first'), join(dir, 'first'), { recursive: true })
+  served.process.kill('SIGHUP')
+  await until(now => now['first'] !== before)
+
+  const changed = await shas()
+  const file = join(dir, 'first', 'model.safetensors')
+  writeFileSync(file, readFileSync(file).subarray(0, 1000))
+  served.process.kill('SIGHUP')
+  while (!/vovnet_reloads_total\{outcome="failed"\} 1/.test(await (await fetch(`${served.url}/metrics`)).text())) await new Promise(resolve => setTimeout(resolve, 20))
+  t.strictSame(await shas(), changed, 'what was served goes on')
+
+  rmSync(join(dir, 'second'), { recursive: true })
+  served.process.kill('SIGHUP')
+  await until(now => !('second' in now))
+  stop.abort()
+  await load
+  t.strictSame([...statuses], [200], 'no request failed')
 })
 
 /** Runs a command that must fail; its exit code and what it said. */

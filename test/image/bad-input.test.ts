@@ -76,7 +76,11 @@ t.test('harmless oddities pass', async t => {
   await t.resolves(attempt(icc), 'a broken profile')
 })
 
-t.test('1x1', async t => {
-  const dot = await sharp({ create: { width: 1, height: 1, channels: 3, background: '#010203' } }).png().toBuffer()
-  t.same(await prepare({ bytes: dot, geometry: geometry({ resize: 'crop' }), autoorient: true }, settings).then(({ data }) => [...data.subarray(0, 3), data.length]), [1, 2, 3, 64 * 64 * 3])
+t.test('1x1, and a single row: no picture', async t => {
+  for (const [width, height] of [[1, 1], [50, 1], [1, 50]] as const) {
+    const dot = await sharp({ create: { width, height, channels: 3, background: '#010203' } }).png().toBuffer()
+    await t.rejects(attempt(dot), { code: 'image_too_small' }, `${width}x${height}`)
+  }
+  const least = await sharp({ create: { width: 2, height: 2, channels: 3, background: '#010203' } }).png().toBuffer()
+  t.same(await prepare({ bytes: least, geometry: geometry({ resize: 'crop' }), autoorient: true }, settings).then(({ data }) => [...data.subarray(0, 3), data.length]), [1, 2, 3, 64 * 64 * 3])
 })
