@@ -4,6 +4,9 @@ import { ServiceError } from './errors.js'
 const COMMANDS = {
   serve: { about: 'serve the weights folder over HTTP', load: async () => (await import('./cli/serve.js')).run },
   init: { about: 'write a freshly initialised model, to try or benchmark a variant without weights', load: async () => (await import('./cli/init.js')).run },
+  pull: { about: 'bring a model from a hub into the weights folder', load: async () => (await import('./cli/pull.js')).run },
+  import: { about: 'write any recognised checkpoint into the weights folder as safetensors, in half precision if wanted', load: async () => (await import('./cli/import.js')).run },
+  export: { about: 'write a model as an ONNX file, checked by running it', load: async () => (await import('./cli/export.js')).run },
   inspect: { about: 'say what a checkpoint or model folder is, and how that was recognised', load: async () => (await import('./cli/inspect.js')).run }
 } as const
 

@@ -6,12 +6,20 @@ interface Setting<Value> {
   readonly fallback: string
   readonly expected: string
   readonly about: string
+  readonly secret?: boolean
   /** The value, or undefined when the text is not what `expected` says. */
   readonly parse: (text: string) => Value | undefined
 }
 
 const text = (fallback: string, about: string): Setting<string> =>
   ({ fallback, about, expected: 'a text', parse: value => value })
+
+/** Hides what it was given from messages: it is a secret. */
+const secret = (about: string, expected: string, pattern: RegExp): Setting<string> =>
+  ({ fallback: '', about, expected, secret: true, parse: value => value === '' || pattern.test(value) ? value : undefined })
+
+const address = (fallback: string, about: string): Setting<string> =>
+  ({ fallback, about, expected: 'an http or https address without a user, a query or a fragment', parse: parseAddress })
 
 const list = (about: string): Setting<readonly string[]> =>
   ({ fallback: '', about, expected: 'names separated by commas', parse: value => value.split(',').map(name => name.trim()).filter(name => name !== '') })
@@ -38,6 +46,13 @@ function parseInteger (value: string, minimum: number, maximum: number): number 
   return /^\d+$/.test(value) && number >= minimum && number <= maximum ? number : undefined
 }
 
+/** Without the slash at its end. */
+function parseAddress (value: string): string | undefined {
+  const url = URL.canParse(value) ? new URL(value) : undefined
+  const plain = url !== undefined && /^https?:$/.test(url.protocol) && url.username === '' && url.password === '' && url.search === '' && url.hash === ''
+  return plain ? url.href.replace(/\/+$/, '') : undefined
+}
+
 const GIB = 2 ** 30
 
 /** Every setting of the service; the README's table is checked against this one. */
@@ -45,8 +60,10 @@ export const SETTINGS = {
   HOST: text('0.0.0.0', 'address to listen on'),
   PORT: integer(8080, 0, 65535, 'port to listen on; 0 takes a free one'),
   WEIGHTS_DIR: text('weights', 'folder of models, see "The weights folder"'),
-  MODELS: list('ids to serve; empty serves all found'),
+  MODELS: list('ids to serve; empty serves all found; `org/name` that is not there is pulled from the hub first'),
   DEFAULT_MODEL: text('', 'id used when a request names none; empty takes the first of MODELS'),
+  HF_ENDPOINT: address('https://huggingface.co', 'hub that models are pulled from'),
+  HF_TOKEN: secret('token for the hub, for private and gated models; sent to it alone', 'a token without spaces', /^[\x21-\x7e]+$/),
   EXECUTION_PROVIDER: choice('auto', ['auto', 'cpu'], 'where the network runs'),
   INSTANCES: integerOrAuto(1, 256, 'inference threads, each with a session of its own; auto is one a core'),
   THREADS_PER_INSTANCE: integerOrAuto(1, 256, 'cores one run uses; auto is 1'),
@@ -75,20 +92,32 @@ export const flagOf = (name: string): string => name.toLowerCase().replaceAll('_
  * @throws ServiceError invalid_setting naming the setting, what it takes and what it was given
  */
 export function readConfig (environment: NodeJS.ProcessEnv, args: readonly string[] = []): Config {
-  const flags = readFlags(args)
-  const entries = Object.entries(SETTINGS).map(([name, setting]) => {
-    const given = flags[flagOf(name)] ?? environment[name]
-    const value = setting.parse(given === undefined || given === '' ? setting.fallback : given)
-    if (value === undefined) throw new ServiceError('invalid_setting', `${name} must be ${setting.expected}, received ${show(given)}`, { param: name })
-    return [name, value]
-  })
-  return Object.fromEntries(entries) as Config
+  const { values } = readArguments(args)
+  const names = Object.keys(SETTINGS) as Array<keyof Config>
+  return Object.fromEntries(names.map(name => [name, parseSetting(name, (values as Record<string, string | undefined>)[flagOf(name)] ?? environment[name])])) as Config
 }
 
-function readFlags (args: readonly string[]): Record<string, string | undefined> {
+/** One setting from the environment, for a command that needs no other. */
+export function readSetting<Name extends keyof Config> (name: Name, environment: NodeJS.ProcessEnv): Config[Name] {
+  return parseSetting(name, environment[name])
+}
+
+/** What stands on the command line beside the flags. */
+export function readOperands (args: readonly string[]): readonly string[] {
+  return readArguments(args).positionals
+}
+
+function parseSetting<Name extends keyof Config> (name: Name, given: string | undefined): Config[Name] {
+  const setting: Setting<unknown> = SETTINGS[name]
+  const value = setting.parse(given === undefined || given === '' ? setting.fallback : given)
+  if (value === undefined) throw new ServiceError('invalid_setting', `${name} must be ${setting.expected}, received ${setting.secret === true ? 'something else' : show(given)}`, { param: name })
+  return value as Config[Name]
+}
+
+function readArguments (args: readonly string[]) {
   const options = Object.fromEntries(Object.keys(SETTINGS).map(name => [flagOf(name), { type: 'string' as const }]))
   try {
-    return parseArgs({ args: [...args], options, strict: true }).values as Record<string, string | undefined>
+    return parseArgs({ args: [...args], options, strict: true, allowPositionals: true })
   } catch (error) {
     throw new ServiceError('invalid_setting', `${(error as Error).message.split('. ')[0]}; see vovnet-serve serve --help`)
   }

@@ -29,7 +29,11 @@ export const ERRORS = {
   checkpoint_unrecognised: 500,
   checkpoint_mismatch: 500,
   weights_folder: 500,
-  provider_unavailable: 500
+  provider_unavailable: 500,
+  hub_unauthorized: 500,
+  hub_not_found: 500,
+  hub_unavailable: 500,
+  hub_corrupt: 500
 } as const satisfies Record<string, number>
 
 export type ErrorCode = keyof typeof ERRORS

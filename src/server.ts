@@ -5,14 +5,19 @@ import type { Config } from './config.js'
 import { ServiceError, show } from './errors.js'
 import { CPU } from './inference/device.js'
 import { defaultPlan } from './inference/plan.js'
-import { findModels, type ModelEntry } from './weights/folder.js'
+import { findModels, modelAt, type ModelEntry } from './weights/folder.js'
 import { loadModel } from './weights/load.js'
+import { pullMissing } from './weights/pull-missing.js'
 
-/** The life of the process: load, listen, warm up, say so in one line, and drain on SIGTERM or SIGINT. */
-export async function serve (config: Config): Promise<void> {
+/**
+ * The life of the process: load, listen, warm up, say so in one line, and drain on SIGTERM or SIGINT.
+ * @param file one checkpoint, or a folder that holds one, to serve in place of the weights folder
+ */
+export async function serve (config: Config, file?: string): Promise<void> {
   const cores = availableParallelism()
   const plan = defaultPlan(config, cores)
-  const models = chosen(findModels(config.WEIGHTS_DIR), config).map(entry => ({ model: loadModel(entry), plan }))
+  const entries = file === undefined ? await chosen(config) : [modelAt(file)]
+  const models = entries.map(entry => ({ model: loadModel(entry), plan }))
   const decodeThreads = config.DECODE_THREADS === 'auto' ? cores : config.DECODE_THREADS
   const { http, warm, drain } = await buildApp({ config, device: CPU, models, decodeThreads, logger: { level: config.LOG_LEVEL } })
 
@@ -42,8 +47,10 @@ export async function serve (config: Config): Promise<void> {
     `try: curl -H 'content-type: image/jpeg' --data-binary @photo.jpg '${local}/v1/embeddings'\n`)
 }
 
-/** The models MODELS names, in its order, or all found. */
-function chosen (found: readonly ModelEntry[], { MODELS, WEIGHTS_DIR }: Config): readonly ModelEntry[] {
+/** The models MODELS names, in its order, those pulled first that are not there; or all found. */
+async function chosen ({ MODELS, WEIGHTS_DIR, HF_ENDPOINT, HF_TOKEN }: Config): Promise<readonly ModelEntry[]> {
+  await pullMissing({ endpoint: HF_ENDPOINT, token: HF_TOKEN }, MODELS, WEIGHTS_DIR, process.stderr)
+  const found = findModels(WEIGHTS_DIR)
   const ids = found.map(({ id }) => id)
   if (found.length === 0) throw new ServiceError('weights_folder', `${WEIGHTS_DIR} must hold at least one model, found none; vovnet-serve init V-19-slim-dw-eSE writes one to try`, { param: 'WEIGHTS_DIR' })
   if (MODELS.length === 0) return found

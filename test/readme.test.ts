@@ -26,7 +26,7 @@ t.test('the table of metrics is the metrics', async t => {
 })
 
 t.test('the table of status codes is the errors', async t => {
-  const startOnly = ['invalid_setting', 'checkpoint_unreadable', 'checkpoint_unrecognised', 'checkpoint_mismatch', 'weights_folder', 'provider_unavailable']
+  const startOnly = ['invalid_setting', 'checkpoint_unreadable', 'checkpoint_unrecognised', 'checkpoint_mismatch', 'weights_folder', 'provider_unavailable', 'hub_unauthorized', 'hub_not_found', 'hub_unavailable', 'hub_corrupt']
   const listed = table('Status codes').flatMap(([status, codes]) => [...codes!.matchAll(/`(\w+)`/g)].map(match => `${status} ${match[1]}`)).sort()
   t.strictSame(listed, Object.entries(ERRORS).filter(([code]) => !startOnly.includes(code)).map(([code, status]) => `${status} ${code}`).sort())
 })

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { readSetting } from '../config.js'
 import { ServiceError, invalidParameter } from '../errors.js'
 import { VARIANTS } from '../model/variants.js'
 import { initModel } from '../weights/init.js'
@@ -26,7 +27,7 @@ export async function run (args: string[]): Promise<void> {
   if (!Number.isInteger(seed) || seed < 0 || seed > 0xffffffff) throw invalidParameter('--seed', 'a whole number from 0 to 4294967295', values.seed)
   const variant = named.endsWith('.json') ? readSpec(named) : named
   const id = values.name ?? named.replace(/\.json$/, '').split('/').at(-1)!.toLowerCase()
-  const { file } = initModel({ variant, dir: values.dir ?? process.env['WEIGHTS_DIR'] ?? 'weights', id, seed })
+  const { file } = initModel({ variant, dir: values.dir ?? readSetting('WEIGHTS_DIR', process.env), id, seed })
   process.stdout.write(`wrote ${file}; vovnet-serve serve --models ${id}\n`)
 }
 

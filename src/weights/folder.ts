@@ -1,5 +1,5 @@
 import { existsSync, readdirSync, statSync } from 'node:fs'
-import { basename, join } from 'node:path'
+import { basename, dirname, join, resolve } from 'node:path'
 import { show } from '../errors.js'
 import { weightsError } from './weights-error.js'
 
@@ -36,7 +36,7 @@ export function findModels (dir: string): ModelEntry[] {
   for (const name of list(dir)) {
     const path = join(dir, name)
     if (!isFolder(path)) {
-      if (CHECKPOINT.test(name)) add(modelFromFile(path))
+      if (idOfFile(name) !== undefined) add(modelFromFile(path))
       continue
     }
     const model = modelFromFolder(path, checkName(path, name))
@@ -52,18 +52,37 @@ export function findModels (dir: string): ModelEntry[] {
 }
 
 /**
- * One checkpoint outside any weights folder, or a folder that holds one; the id is its name without the extension.
+ * One checkpoint outside any weights folder, or a folder that holds one; the id is its name without the extension, or the folder's
+ * where the file is named as hubs name it.
  * @throws ServiceError weights_folder when it is not there or holds no checkpoint
  */
 export function modelAt (path: string): ModelEntry {
   if (!existsSync(path)) throw weightsError(path, 'no such file or folder')
-  if (!isFolder(path)) return modelFromFile(path)
-  return modelFromFolder(path, checkName(path, basename(join(path, '.')))) ?? fail(noCheckpoint(path))
+  if (isFolder(path)) return modelFromFolder(path, checkName(path, basename(resolve(path)))) ?? fail(noCheckpoint(path))
+  // A hub gives every checkpoint one of two names: the folder says whose it is, and holds what describes it.
+  const folder = dirname(resolve(path))
+  return PREFERRED.includes(basename(path)) && NAME.test(basename(folder)) ? { ...modelFromFolder(folder, basename(folder))!, file: path } : modelFromFile(path)
+}
+
+/**
+ * A model by its id in the weights folder, or by the path of a checkpoint or model folder.
+ * @throws ServiceError weights_folder when it is neither
+ */
+export function modelNamed (dir: string, name: string): ModelEntry {
+  if (existsSync(name)) return modelAt(name)
+  const found = isFolder(dir) ? findModels(dir) : []
+  const ids = found.length === 0 ? '' : ` (${found.map(({ id }) => id).join(', ')})`
+  return found.find(({ id }) => id === name) ?? fail(weightsError(name, `must be a file, a folder or the id of a model in ${dir}${ids}`))
+}
+
+/** `vovnet39` of `vovnet39.pth`; undefined for what is no checkpoint by its name. */
+export function idOfFile (name: string): string | undefined {
+  return CHECKPOINT.test(name) ? name.replace(CHECKPOINT, '') : undefined
 }
 
 function modelFromFile (file: string): ModelEntry {
   const name = basename(file)
-  return { id: checkName(file, name.replace(CHECKPOINT, '')), file, hubConfig: undefined, modelJson: undefined }
+  return { id: checkName(file, idOfFile(name) ?? name), file, hubConfig: undefined, modelJson: undefined }
 }
 
 function modelFromFolder (folder: string, id: string): ModelEntry | undefined {

@@ -1,14 +1,14 @@
-import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { dialectNamed } from '../checkpoint/dialects/all.js'
 import type { DialectName } from '../checkpoint/dialects/dialect.js'
 import { writeSafetensors } from '../checkpoint/formats/safetensors-writer.js'
 import { kaimingWeights } from '../model/kaiming.js'
 import type { Network, VariantSpec } from '../model/network.js'
 import { canonicalTensors } from '../model/network-tensors.js'
-import { modelAt, type ModelEntry } from './folder.js'
+import type { ModelEntry } from './folder.js'
+import { writeModelFolder } from './model-folder.js'
 import { readVariant } from './variant-field.js'
-import { weightsError } from './weights-error.js'
 
 export interface InitOptions {
   /** A built-in variant's name, or a spec as model.json has it. */
@@ -43,27 +43,13 @@ export function initModel ({ variant, dir, id, seed }: InitOptions): ModelEntry 
     preprocess: { normalisation, geometry, autoorient: true },
     source: `vovnet-serve init ${spec.name}, seed ${seed}: Kaiming weights, not trained`
   }
-  return writeModelFolder(join(dir, id), partial => {
+  return writeModelFolder(dir, id, partial => {
     writeSafetensors(join(partial, 'model.safetensors'), tensors)
     writeFileSync(join(partial, 'model.json'), `${JSON.stringify(modelJson, null, 2)}\n`)
-  }, id)
+  })
 }
 
 function dialectFor (spec: VariantSpec): DialectName {
   if (!spec.eSE) return 'stigma-v1'
   return spec.name.includes('-348-') ? '1e100' : 'detectron2'
-}
-
-/** A folder that appears whole or not at all; the dot keeps the unfinished one out of a server's sight. */
-export function writeModelFolder (folder: string, write: (partial: string) => void, id: string): ModelEntry {
-  if (existsSync(folder)) throw weightsError(folder, 'is already there; remove it first or choose another name')
-  const partial = join(dirname(folder), `.${id.replaceAll('/', '-')}.${process.pid}.partial`)
-  try {
-    mkdirSync(partial, { recursive: true })
-    write(partial)
-    renameSync(partial, folder)
-  } finally {
-    rmSync(partial, { recursive: true, force: true })
-  }
-  return { ...modelAt(folder), id }
 }
