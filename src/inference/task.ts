@@ -10,6 +10,8 @@ export interface LoadTask {
   readonly network: Network
   /** Shared with every other thread; a prefix graph is written from it when first asked for. */
   readonly weights: FoldedWeights
+  /** ONNX bytes to run in place of what would be written from the weights: how an exported file is checked. */
+  readonly graph?: Uint8Array
 }
 
 export interface UnloadTask {

@@ -26,8 +26,8 @@ async function session (name: string, depth: Depth, threads: number): Promise<or
   if (model === undefined) throw new ServiceError('internal', `model ${name} is not loaded in this thread`)
   const known = model.sessions.get(`${depth} ${threads}`)
   if (known !== undefined) return known
-  const { network, weights } = model.source
-  const created = await ort.InferenceSession.create(writeOnnx(network, weights, depth), {
+  const { network, weights, graph } = model.source
+  const created = await ort.InferenceSession.create(graph ?? writeOnnx(network, weights, depth), {
     executionProviders: [settings.provider],
     intraOpNumThreads: threads,
     interOpNumThreads: 1,

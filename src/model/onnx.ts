@@ -12,11 +12,19 @@ export interface OnnxOptions {
   readonly outputs?: readonly OutputName[]
   /** Default: fp32. */
   readonly precision?: Precision
+  /** A key of OPSETS. */
+  readonly opset?: number
+  /** Goes into the file's metadata_props, for whoever opens it. */
+  readonly metadata?: Readonly<Record<string, string>>
 }
 
-/** What the operators used here need at least, and every runtime of the last years knows; its IR is the one released with it. */
-const OPSET = 17
-const IR_VERSION = 8
+/**
+ * Operator sets in which every operator used here means the same (below 13 Resize cannot leave out its region), each with the IR
+ * version that was released with it (the table in ONNX's docs/Versioning.md).
+ */
+export const OPSETS: ReadonlyMap<number, number> = new Map([[13, 7], [14, 7], [15, 8], [16, 8], [17, 8], [18, 8], [19, 9], [20, 9], [21, 10], [22, 10], [23, 11], [24, 12], [25, 13]])
+/** Known to every runtime of the last years. */
+export const DEFAULT_OPSET = 17
 
 /** TensorProto.DataType of onnx.proto. */
 const DATA_TYPE = { float32: 1, uint8: 2, int64: 7, float16: 10 } as const
@@ -27,13 +35,18 @@ const ATTRIBUTE_TYPE = { float: 1, int: 2, text: 3, ints: 7 } as const
  * The prefix graph of a depth with its weights as ONNX ModelProto bytes. The weights are copied once, from the shared buffer into
  * the result, which is as large as they are and a few tens of kilobytes.
  */
-export function writeOnnx (network: Network, weights: FoldedWeights, depth: Depth, { outputs, precision }: OnnxOptions = {}): Uint8Array<ArrayBuffer> {
+export function writeOnnx (network: Network, weights: FoldedWeights, depth: Depth, { outputs, precision, opset = DEFAULT_OPSET, metadata = {} }: OnnxOptions = {}): Uint8Array<ArrayBuffer> {
   const graph = graphChunks(buildGraph(network, weights.normalisation, depth, outputs, precision), weights)
   const head = new BinaryWriter()
-  head.tag(1, WireType.Varint).int64(IR_VERSION)
+  head.tag(1, WireType.Varint).int64(OPSETS.get(opset)!)
   head.tag(2, WireType.LengthDelimited).string('vovnet-serve')
   head.tag(8, WireType.LengthDelimited).fork() // domain "" is the ONNX operators' own
-  head.tag(2, WireType.Varint).int64(OPSET).join()
+  head.tag(2, WireType.Varint).int64(opset).join()
+  for (const [key, value] of Object.entries(metadata)) {
+    head.tag(14, WireType.LengthDelimited).fork()
+    head.tag(1, WireType.LengthDelimited).string(key)
+    head.tag(2, WireType.LengthDelimited).string(value).join()
+  }
   head.tag(7, WireType.LengthDelimited).uint32(byteLength(graph))
   return joinChunks([head.finish(), ...graph])
 }
