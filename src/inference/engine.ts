@@ -3,6 +3,7 @@ import type { Depth, OutputName } from '../model/network.js'
 import { depthFor } from '../model/shapes.js'
 import type { LoadedModel } from '../weights/load.js'
 import { Costs } from './costs.js'
+import type { DeviceCheck, EngineDevice } from './device.js'
 import type { Instance, InstanceState } from './instance.js'
 import { Instances } from './instances.js'
 import { judge } from './isolation.js'
@@ -10,10 +11,10 @@ import { DEPTH_ORDER, paddedBatch, type RunPlan } from './plan.js'
 import { Scheduler, type Job } from './scheduler.js'
 import { ServedModels, type ServedModel } from './served-model.js'
 import type { RunTask, Tensors } from './task.js'
-import type { WorkerSettings } from './worker.js'
+import type { Size } from './warm-up.js'
 
 export interface EngineOptions {
-  readonly settings: WorkerSettings
+  readonly settings: EngineDevice
   /** Threads that hold sessions. */
   readonly instances: number
   readonly maxQueueDelayMs: number
@@ -21,6 +22,8 @@ export interface EngineOptions {
   readonly runLimitMs: number
   /** Batches are padded to powers of two. */
   readonly padsBatches: boolean
+  /** Sizes besides each model's own that a GPU runs before it is ready. */
+  readonly warmSizes?: readonly Size[]
   readonly observer: EngineObserver
   /** The worker file; tests lay faults over the real one. */
   readonly worker?: URL
@@ -123,6 +126,11 @@ export class Engine {
   /** How the model runs, and the most images a run of it may hold now. */
   planOf (model: LoadedModel): { plan: RunPlan, batchLimit: number } {
     return this.#models.find(model)
+  }
+
+  /** What the model's check found on each device. */
+  checksOf (model: LoadedModel): DeviceCheck[] {
+    return [...this.#models.find(model).checks.values()]
   }
 
   /** Milliseconds until a job that came now would begin, by what runs were measured to take; 0 while nothing is known. */

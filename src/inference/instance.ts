@@ -1,15 +1,15 @@
 import { ServiceError } from '../errors.js'
 import { TaskThread } from '../threads/task-thread.js'
-import type { InferenceTask, RunResult } from './task.js'
+import type { InferenceTask, ResultOf, RunResult, RunTask } from './task.js'
 import type { WorkerSettings } from './worker.js'
 
 export type InstanceState = 'starting' | 'idle' | 'busy' | 'hung' | 'dead'
 
-interface Chore { readonly task: InferenceTask, readonly done: (outcome: Promise<RunResult>) => void }
+interface Chore { readonly task: InferenceTask, readonly done: (outcome: Promise<unknown>) => void }
 
 /** One inference thread: does one task at a time, chores (loading, warming, unloading) before the next run. */
 export class Instance {
-  readonly #thread: TaskThread<InferenceTask, RunResult>
+  readonly #thread: TaskThread<InferenceTask, unknown>
   readonly #chores: Chore[] = []
   readonly #onFree: () => void
   #starting = true
@@ -41,9 +41,9 @@ export class Instance {
   }
 
   /** Does the task as soon as the thread is free, before any further run. */
-  async chore (task: InferenceTask): Promise<RunResult> {
-    return await new Promise<RunResult>((resolve, reject) => {
-      this.#chores.push({ task, done: outcome => { outcome.then(resolve, reject) } })
+  async chore<Task extends InferenceTask>(task: Task): Promise<ResultOf<Task>> {
+    return await new Promise<ResultOf<Task>>((resolve, reject) => {
+      this.#chores.push({ task, done: outcome => { outcome.then(result => resolve(result as ResultOf<Task>), reject) } })
       this.#next()
     })
   }
@@ -52,7 +52,7 @@ export class Instance {
    * Runs a batch now; the instance must be idle.
    * @throws ServiceError run_timeout when it takes longer than `limitMs`: a native run cannot be stopped, so the instance is lost
    */
-  async run (task: InferenceTask, transfer: ArrayBuffer[], limitMs: number): Promise<RunResult> {
+  async run (task: RunTask, transfer: ArrayBuffer[], limitMs: number): Promise<RunResult> {
     let timer: NodeJS.Timeout | undefined
     const limit = new Promise<never>((_resolve, reject) => {
       timer = setTimeout(() => {
@@ -63,7 +63,7 @@ export class Instance {
     const outcome = this.#thread.run(task, transfer)
     outcome.catch(() => {}) // after a time-out nobody listens any more
     try {
-      return await Promise.race([outcome, limit])
+      return await Promise.race([outcome, limit]) as RunResult
     } finally {
       clearTimeout(timer)
       this.#next()

@@ -1,7 +1,11 @@
+import { deepestDepth } from '../model/shapes.js'
+import { settingsOf } from './device.js'
 import type { EngineObserver, EngineOptions } from './engine.js'
 import { Instance, type InstanceState } from './instance.js'
+import { isOutOfMemory } from './isolation.js'
+import { paddedBatch } from './plan.js'
 import type { ServedModel } from './served-model.js'
-import type { RunTask } from './task.js'
+import { warmUps } from './warm-up.js'
 
 const WORKER = new URL('./worker.js', import.meta.url)
 const LONGEST_BACKOFF_MS = 30_000
@@ -88,18 +92,28 @@ export class Instances {
   }
 
   #start (index: number): Instance {
-    return new Instance(this.#options.worker ?? WORKER, index, this.#options.settings, this.#onFree)
+    return new Instance(this.#options.worker ?? WORKER, index, settingsOf(this.#options.settings, index), this.#onFree)
   }
 
-  /** One run of each shape the plan will use: the first run of a shape allocates, and on a GPU chooses its kernels. */
-  async #prepare (instance: Instance, index: number, { key, model, plan }: ServedModel): Promise<void> {
-    await instance.chore({ type: 'load', model: key, network: model.network, weights: model.weights })
-    const { width, height } = model.preprocess.geometry
-    const image = { data: new Uint8Array(width * height * 3), outputs: ['stage5.avg' as const] }
-    for (const threads of new Set([plan.threadsPerInstance, ...index === 0 ? [plan.wideThreads] : []])) {
-      for (let batch = 1; batch <= (this.#options.padsBatches ? plan.maxBatchSize : 1); batch *= 2) {
-        const task: RunTask = { type: 'run', model: key, depth: 'stage5', threads, width, height, paddedTo: batch, images: [image] }
+  /** Loads a model, checks it once on each device, and runs what will be asked for. */
+  async #prepare (instance: Instance, index: number, served: ServedModel): Promise<void> {
+    const { settings: { provider, ids = [] }, padsBatches, warmSizes } = this.#options
+    const { key, model: { network, weights }, plan, checks } = served
+    await instance.chore({ type: 'load', model: key, network, weights })
+    if (index < Math.max(1, ids.length) && !checks.has(index)) {
+      // Nothing can go astray on the CPU; its check takes the graph that is warmed anyway.
+      const depth = provider === 'cpu' ? 'stage5' : deepestDepth(network)
+      checks.set(index, await instance.chore({ type: 'check', model: key, depth, threads: plan.threadsPerInstance }))
+    }
+    const threads = [plan.threadsPerInstance, ...index === 0 ? [plan.wideThreads] : []]
+    for (const task of warmUps(served, threads, provider !== 'cpu', warmSizes)) {
+      if (task.paddedTo > paddedBatch(served.batchLimit, padsBatches)) continue
+      try {
         await instance.chore(task)
+      } catch (error) {
+        if (task.paddedTo === 1 || !isOutOfMemory(error as Error)) throw error
+        served.batchLimit = Math.min(served.batchLimit, task.paddedTo >> 1)
+        this.#observer.trouble('batch_halved', { model: served.model.id, batchLimit: served.batchLimit })
       }
     }
   }

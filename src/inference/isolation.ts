@@ -13,12 +13,16 @@ export interface Verdict<J> {
 /** Words of ONNX Runtime, CUDA and WebGPU for the same thing. */
 const OUT_OF_MEMORY = /out of memory|failed to allocate|bad_alloc|bad allocation|ALLOCATION_FAILED|OutOfMemory/i
 
+export function isOutOfMemory (error: Error): boolean {
+  return OUT_OF_MEMORY.test(error.message)
+}
+
 /**
  * One bad image fails alone: a batch that fails is halved until the culprit is by itself. A run lost with its thread is
  * repeated once, image by image, so that whatever ended the thread takes nobody along the second time.
  */
 export function judge<J extends { attempts: number }> (batch: readonly J[], error: Error, threadAlive: boolean): Verdict<J> {
-  const outOfMemory = OUT_OF_MEMORY.test(error.message)
+  const outOfMemory = isOutOfMemory(error)
   if (!threadAlive) {
     const again = batch.filter(job => job.attempts === 0)
     return {

@@ -1,5 +1,6 @@
 import { ServiceError } from '../errors.js'
 import type { LoadedModel } from '../weights/load.js'
+import type { DeviceCheck } from './device.js'
 import type { RunPlan } from './plan.js'
 
 /** A model as the engine runs it. Reloading a model makes a new one; the old ends when its last request did. */
@@ -10,6 +11,8 @@ export class ServedModel {
   readonly plan: RunPlan
   /** The plan's batch, until a device ran out of memory. */
   batchLimit: number
+  /** By the instance that made it: the first on each device does. */
+  readonly checks = new Map<number, DeviceCheck>()
   /** Runs in hand. */
   running = 0
   #users = 0

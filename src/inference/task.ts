@@ -1,8 +1,12 @@
 import type { Depth, Network, OutputName } from '../model/network.js'
 import type { FoldedWeights } from '../model/fold.js'
+import type { DeviceCheck } from './device.js'
 
 /** What an inference thread is asked to do. Everything in it crosses a thread: plain data and buffers. */
-export type InferenceTask = LoadTask | UnloadTask | RunTask
+export type InferenceTask = LoadTask | UnloadTask | CheckTask | RunTask
+
+/** What a thread answers to it. */
+export type ResultOf<Task extends InferenceTask> = Task extends RunTask ? RunResult : Task extends CheckTask ? DeviceCheck : undefined
 
 export interface LoadTask {
   readonly type: 'load'
@@ -17,6 +21,17 @@ export interface LoadTask {
 export interface UnloadTask {
   readonly type: 'unload'
   readonly model: string
+}
+
+/**
+ * One image through the graph, profiled: the provider really used, and what it computes against float32 on the CPU. To be asked
+ * for before any run, of a session that then stays.
+ */
+export interface CheckTask {
+  readonly type: 'check'
+  readonly model: string
+  readonly depth: Depth
+  readonly threads: number
 }
 
 export interface RunTask {

@@ -3,13 +3,16 @@ import * as ort from 'onnxruntime-node'
 import { ServiceError } from '../errors.js'
 import type { Depth, OutputName } from '../model/network.js'
 import { INPUT_NAME, writeOnnx } from '../model/onnx.js'
+import { outputsOf } from '../model/shapes.js'
 import { serveTasks } from '../threads/serve-tasks.js'
-import type { Provider } from './device.js'
-import type { InferenceTask, LoadTask, RunImage, RunResult, RunTask, Tensor, Tensors } from './task.js'
+import type { DeviceCheck, WorkerSettings } from './device.js'
+import { GOLDEN_SIDE, goldenImage, largestDifference, toleranceOf } from './golden.js'
+import { countByProvider, openProfileFolder, requirePlacement, type PlacedNode } from './node-placement.js'
+import { providerError } from './provider-error.js'
+import { sessionOptions } from './session-options.js'
+import type { CheckTask, InferenceTask, LoadTask, RunImage, RunResult, RunTask, Tensor, Tensors } from './task.js'
 
-export interface WorkerSettings {
-  readonly provider: Provider
-}
+export type { WorkerSettings } from './device.js'
 
 /** A model as one thread holds it: its weights are shared, its sessions are this thread's own, one a depth and width. */
 interface LoadedModel {
@@ -20,24 +23,25 @@ interface LoadedModel {
 const settings = workerData as WorkerSettings
 const models = new Map<string, LoadedModel>()
 
-/** ORT's run() and create() block the thread they are called on, which is why this file runs in a thread of its own. */
-async function session (name: string, depth: Depth, threads: number): Promise<ort.InferenceSession> {
+function modelNamed (name: string): LoadedModel {
   const model = models.get(name)
   if (model === undefined) throw new ServiceError('internal', `model ${name} is not loaded in this thread`)
-  const known = model.sessions.get(`${depth} ${threads}`)
+  return model
+}
+
+async function session (name: string, depth: Depth, threads: number, profile?: string): Promise<ort.InferenceSession> {
+  const { source, sessions } = modelNamed(name)
+  const known = sessions.get(`${depth} ${threads}`)
   if (known !== undefined) return known
-  const { network, weights, graph } = model.source
-  const created = await ort.InferenceSession.create(graph ?? writeOnnx(network, weights, depth), {
-    executionProviders: [settings.provider],
-    intraOpNumThreads: threads,
-    interOpNumThreads: 1,
-    graphOptimizationLevel: 'all',
-    logSeverityLevel: 3,
-    // A spinning pool eats the cores of its neighbours: 79 img/s with it, 139 without (2 threads x 2 threads on 2 cores).
-    extra: { session: { intra_op: { allow_spinning: '0' } } }
-  })
-  model.sessions.set(`${depth} ${threads}`, created)
+  const created = await openSession(source, depth, threads, settings, profile)
+  sessions.set(`${depth} ${threads}`, created)
   return created
+}
+
+/** ORT's run() and create() block the thread they are called on, which is why this file runs in a thread of its own. */
+async function openSession ({ network, weights, graph }: LoadTask, depth: Depth, threads: number, device: WorkerSettings, profile?: string): Promise<ort.InferenceSession> {
+  const bytes = graph ?? writeOnnx(network, weights, depth, { precision: device.precision ?? 'fp32' })
+  return await ort.InferenceSession.create(bytes, sessionOptions(device, network, threads, profile))
 }
 
 async function run (task: RunTask): Promise<{ result: RunResult, transfer: ArrayBuffer[] }> {
@@ -54,9 +58,10 @@ async function run (task: RunTask): Promise<{ result: RunResult, transfer: Array
 
 /** uint8 [N, H, W, 3]; a batch of one is used where it lies. */
 function batchOf (task: RunTask): Uint8Array {
-  const [first] = task.images
-  if (first !== undefined && task.paddedTo === 1) return first.data
   const size = task.height * task.width * 3
+  const [first] = task.images
+  for (const { data } of task.images) if (data.length !== size) throw new ServiceError('internal', `an image of ${task.width}x${task.height} has ${size} bytes, received ${data.length}`)
+  if (first !== undefined && task.paddedTo === 1) return first.data
   const batch = new Uint8Array(size * task.paddedTo)
   task.images.forEach((image, index) => batch.set(image.data, index * size))
   return batch
@@ -74,15 +79,63 @@ function tensorsOf (image: RunImage, index: number, batch: number, outputs: ort.
   return Object.fromEntries(entries)
 }
 
+/**
+ * The device runs the model's graph itself, and gives what the CPU gives in float32.
+ * @throws ServiceError provider_unavailable
+ */
+async function check (task: CheckTask): Promise<DeviceCheck> {
+  const { provider, precision = 'fp32', deviceId } = settings
+  try {
+    if (!ort.listSupportedBackends().some(({ name }) => name === provider)) throw new Error(`${provider} backend not found`)
+    const { outputs, nodes } = await profiledRun(task)
+    if (nodes !== undefined) requirePlacement(provider, nodes)
+    const golden = provider === 'cpu' && precision === 'fp32' ? undefined : { difference: largestDifference(outputs, await referenceRun(task)), tolerance: toleranceOf(provider, precision) }
+    if (golden !== undefined && !(golden.difference <= golden.tolerance)) {
+      throw new Error(`its outputs must equal the CPU's within ${golden.tolerance} of their largest value, received a difference of ${golden.difference}`)
+    }
+    return { ...deviceId === undefined ? {} : { deviceId }, nodes: nodes && countByProvider(nodes), golden }
+  } catch (error) {
+    throw providerError(settings, error)
+  }
+}
+
+/** The session is the one that requests will use: its profiling ends with this run. */
+async function profiledRun ({ model, depth, threads }: CheckTask): Promise<{ outputs: Record<string, Float32Array>, nodes: PlacedNode[] | undefined }> {
+  const folder = openProfileFolder()
+  try {
+    const profiled = await session(model, depth, threads, folder?.prefix)
+    const outputs = await goldenRun(profiled, model, depth)
+    if (folder !== undefined) profiled.endProfiling()
+    return { outputs, nodes: folder?.nodes() }
+  } finally {
+    folder?.remove()
+  }
+}
+
+async function referenceRun ({ model, depth, threads }: CheckTask): Promise<Record<string, Float32Array>> {
+  const reference = await openSession(modelNamed(model).source, depth, threads, { provider: 'cpu' })
+  try {
+    return await goldenRun(reference, model, depth)
+  } finally {
+    await reference.release()
+  }
+}
+
+async function goldenRun (on: ort.InferenceSession, model: string, depth: Depth): Promise<Record<string, Float32Array>> {
+  const outputs = await on.run({ [INPUT_NAME]: new ort.Tensor('uint8', goldenImage(), [1, GOLDEN_SIDE, GOLDEN_SIDE, 3]) }, outputsOf(modelNamed(model).source.network, depth))
+  return Object.fromEntries(Object.entries(outputs).map(([name, output]) => [name, output.data as Float32Array]))
+}
+
 async function unload (name: string): Promise<void> {
   const sessions = [...models.get(name)?.sessions.values() ?? []]
   models.delete(name)
   await Promise.all(sessions.map(async one => await one.release()))
 }
 
-await serveTasks<InferenceTask, RunResult | undefined>(async () => ({
+await serveTasks<InferenceTask, RunResult | DeviceCheck | undefined>(async () => ({
   async run (task) {
     if (task.type === 'run') return await run(task)
+    if (task.type === 'check') return { result: await check(task), transfer: [] }
     if (task.type === 'load') models.set(task.model, { source: task, sessions: new Map() })
     else await unload(task.model)
     return { result: undefined, transfer: [] }

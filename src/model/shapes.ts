@@ -7,6 +7,11 @@ export const PYRAMID_MULTIPLE = 32
 /** Depths from the shallowest to the deepest. */
 export const DEPTHS: readonly Depth[] = [...STAGES, 'fpn']
 
+/** The depth of the whole network. */
+export function deepestDepth ({ pyramid }: Network): Depth {
+  return pyramid === undefined ? 'stage5' : 'fpn'
+}
+
 /** The pyramid's maps, finest first; p6 is the extra level above the coarsest. [] without a pyramid. */
 export function pyramidMaps ({ pyramid }: Network): MapName[] {
   return pyramid === undefined ? [] : [...pyramid.stages.map(stage => `p${stage}` as MapName), 'p6']
