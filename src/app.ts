@@ -8,7 +8,7 @@ import { Encoder } from './http/codecs/encoder.js'
 import { answerHeadersPlugin } from './http/plugins/answer-headers.js'
 import { errorBody, errorsPlugin } from './http/plugins/errors.js'
 import { lifetimePlugin } from './http/plugins/lifetime.js'
-import { requestMetricsPlugin, trackInflight } from './http/plugins/request-metrics.js'
+import { requestMetricsPlugin, trackInference } from './http/plugins/request-metrics.js'
 import { embeddingsRoute } from './http/routes/embeddings.js'
 import { featuresRoute } from './http/routes/features.js'
 import { healthRoutes } from './http/routes/health.js'
@@ -118,7 +118,7 @@ export async function buildApp ({ config, device, models, source, decodeThreads,
       if (!readiness.ready && !readiness.draining) throw new ServiceError('not_ready', 'the service is starting or shutting down', { retryAfter: 1 })
     })
     await scope.register(lifetimePlugin, { timeoutMs: config.REQUEST_TIMEOUT_MS, metrics })
-    trackInflight(scope, metrics)
+    trackInference(scope, metrics)
     featuresRoute(scope, parts)
     embeddingsRoute(scope, parts)
   })

@@ -1,5 +1,6 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client'
+import type { ErrorCode } from './errors.js'
 
 /** From 1 ms to 30 s, about 2x apart: histograms of the same buckets add up across pods. */
 const SECONDS = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30]
@@ -11,6 +12,11 @@ const BATCH = [1, 2, 4, 8, 16, 32, 64, 128, 256]
 
 export const PHASES = ['decode', 'queue', 'infer', 'encode'] as const
 export type Phase = typeof PHASES[number]
+
+/** What can happen to an instance that an operator should know of. */
+export const ENGINE_EVENTS = ['instance_replaced', 'instance_lost', 'batch_halved', 'run_hung'] as const
+/** Why a service with too much to do refuses. */
+const OVERLOAD: readonly ErrorCode[] = ['queue_full', 'deadline_unreachable', 'deadline_exceeded', 'not_ready']
 
 /** A model as it is when Prometheus scrapes. */
 export interface LiveModel {
@@ -60,6 +66,10 @@ export class Metrics {
   constructor (state: LiveState) {
     collectDefaultMetrics({ register: this.registry })
     this.#loopDelay.enable()
+    // To Prometheus a counter that appears with its first event has always been 1: nothing would seem to have happened.
+    for (const event of ENGINE_EVENTS) this.engineEvents.inc({ event }, 0)
+    for (const reason of OVERLOAD) this.rejections.inc({ reason }, 0)
+    for (const phase of PHASES) this.cancellations.inc({ phase }, 0)
     const gauge = <Label extends string>(name: string, help: string, labelNames: readonly Label[], fill: (gauge: Gauge<Label>) => void): void => {
       const live: Gauge<Label> = new Gauge<Label>({ ...this.#common, name, help, labelNames, collect: () => { live.reset(); fill(live) } })
     }

@@ -37,7 +37,10 @@ export const lifetimePlugin = plugin(async (app, { timeoutMs, metrics }: Lifetim
     request.deadline = performance.now() + limit
     request.priority = readPriority(request)
     const timer = setTimeout(() => {
-      if (!request.raw.complete) return answerSlowBody(request, reply, limit)
+      if (!request.raw.complete) {
+        metrics.rejections.inc({ reason: 'request_body_timeout' })
+        return answerSlowBody(request, reply, limit)
+      }
       controller.abort(new ServiceError('deadline_exceeded', `the answer was not ready after ${limit} ms`))
     }, limit)
     reply.raw.once('close', () => {

@@ -1,6 +1,7 @@
 import plugin from 'fastify-plugin'
 import type { FastifyInstance } from 'fastify'
 import type { Metrics } from '../../metrics.js'
+import { toServiceError } from './errors.js'
 
 /** Counts and times every answered request. Unknown routes share one label, and so do requests without a model. */
 export const requestMetricsPlugin = plugin(async (app, { metrics }: { metrics: Metrics }) => {
@@ -12,16 +13,16 @@ export const requestMetricsPlugin = plugin(async (app, { metrics }: { metrics: M
     const bytes = Number(reply.getHeader('content-length') ?? NaN)
     if (!Number.isNaN(bytes)) metrics.responseBytes.observe({ route }, bytes)
   })
-  app.addHook('onError', async (_request, _reply, error) => {
-    const { code } = error as { code?: string }
-    if (code === 'queue_full' || code === 'deadline_exceeded' || code === 'not_ready') metrics.rejections.inc({ reason: code })
-  })
 }, { name: 'request-metrics' })
 
-/** Counts the scope's requests from their headers to the end of their answer, hang-ups included. */
-export function trackInflight (scope: FastifyInstance, metrics: Metrics): void {
+/** Counts the scope's requests from their headers to the end of their answer, hang-ups included, and why they were refused. */
+export function trackInference (scope: FastifyInstance, metrics: Metrics): void {
   scope.addHook('onRequest', async (_request, reply) => {
     metrics.inflight.inc()
     reply.raw.once('close', () => metrics.inflight.dec())
+  })
+  scope.addHook('onError', async (_request, _reply, error) => {
+    const { code } = toServiceError(error)
+    if (code !== 'client_closed_request') metrics.rejections.inc({ reason: code })
   })
 }
