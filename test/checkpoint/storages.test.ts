@@ -22,7 +22,7 @@ const TENSORS: Record<string, [shape: number[], values: number[]]> = {
   parameter_with_state: [[2], [1, 1]]
 }
 
-for (const file of ['storages.pth', 'storages-legacy.pth']) {
+for (const file of ['storages.pth', 'storages-no-checksums.pth', 'storages-legacy.pth']) {
   t.test(`${file}: every element type, stride, view and shared storage`, t => {
     const source = openCheckpoint(golden(file))
     t.teardown(() => source.close())

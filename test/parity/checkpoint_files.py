@@ -252,6 +252,9 @@ def main():
 
     torch.save(storages(), FILES / 'storages.pth')
     torch.save(storages(), FILES / 'storages-legacy.pth', **legacy)
+    torch.serialization.set_crc32_options(False)
+    torch.save(storages(), FILES / 'storages-no-checksums.pth')
+    torch.serialization.set_crc32_options(True)
 
     with zipfile.ZipFile(FILES / 'torchscript.pt', 'w') as archive:  # torch.jit.save writes 10 KB of code; the names are what tells it
         for name in ('data.pkl', 'constants.pkl', 'version'):

@@ -79,22 +79,45 @@ function readPayload (value: PickleValue | undefined, refuse: Refuse): Payload {
   if (value instanceof FileSlice && !value.text) {
     return { length: value.length, read: (file, start, count) => file.read(value.offset + start, count) }
   }
-  if (typeof value === 'string') return inMemory(Buffer.from(value, 'latin1'))
+  if (typeof value === 'string') return inMemory(value, refuse)
   const encoded = value instanceof Call && value.callee instanceof Global && value.path === '_codecs.encode' && Array.isArray(value.args) && value.args[1] === 'latin1'
   const text = encoded ? (value.args as PickleValue[])[0] : undefined
-  if (typeof text === 'string') return inMemory(Buffer.from(text, 'latin1'))
+  if (typeof text === 'string') return inMemory(text, refuse)
   if (!(text instanceof FileSlice)) throw refuse(`expected the array's bytes, received ${describe(value)}`)
   return {
     length: undefined,
     read (file, start, count) {
-      const bytes = Buffer.from(file.read(text.offset, text.length).toString('utf8'), 'latin1')
-      if (start + count > bytes.length) throw refuse(`expected ${start + count} bytes of data, found ${bytes.length}`)
-      return new Uint8Array(bytes.subarray(start, start + count))
+      const bytes = file.read(text.offset, text.length)
+      const length = decodeText(bytes, refuse)
+      if (start + count > length) throw refuse(`expected ${start + count} bytes of data, found ${length}`)
+      return bytes.subarray(start, start + count)
     }
   }
 }
 
-function inMemory (bytes: Buffer): Payload {
+/**
+ * Turns the UTF-8 text of characters up to U+00FF into the bytes it stands for, in place, since it only shrinks. Going through a
+ * string takes six times as long, and V-99 has 370 MB of it.
+ * @returns how many bytes there are
+ */
+function decodeText (bytes: Uint8Array, refuse: Refuse): number {
+  let length = 0
+  for (let index = 0; index < bytes.length; index++) {
+    const byte = bytes[index]!
+    if (byte < 0x80) {
+      bytes[length++] = byte
+      continue
+    }
+    const next = bytes[++index] ?? 0
+    if ((byte & 0xfe) !== 0xc2 || (next & 0xc0) !== 0x80) throw refuse(`expected bytes as latin-1 text, received byte ${byte} at ${index - 1}`)
+    bytes[length++] = (byte & 3) << 6 | (next & 0x3f)
+  }
+  return length
+}
+
+function inMemory (text: string, refuse: Refuse): Payload {
+  const bytes = Buffer.from(text, 'latin1')
+  if (bytes.toString('latin1') !== text) throw refuse('expected bytes as latin-1 text, received other characters')
   return { length: bytes.length, read: (_file, start, count) => new Uint8Array(bytes.subarray(start, start + count)) }
 }
 

@@ -8,8 +8,8 @@ export interface StorageReference {
   readonly key: string
   /** Elements of the whole storage. */
   readonly length: number
-  /** Before 1.6 a storage could be a stretch of another: the view's own offset and length. */
-  readonly view: { readonly offset: number, readonly length: number } | undefined
+  /** Before 1.6 a storage could be a stretch of another, which begins at this element of it. */
+  readonly viewOffset: number
 }
 
 /** A storage class's elements. Those without a type (complex, quantised) may be in a file, but not in a network. */
@@ -53,9 +53,9 @@ export function torchTensor (value: Call, open: (reference: StorageReference) =>
   // Conjugated or negated views carry a dict that says so; the stored values are then not the tensor's.
   if (extra instanceof Map && extra.size > 0) throw refuse('a conjugated or negated view cannot be read')
   const shape = sizes(size, refuse)
-  const { view, ...storage } = readReference(reference, refuse)
-  const start = (view?.offset ?? 0) + whole(offset, refuse)
-  return stridedTensor(open({ ...storage, view }), shape, stride === undefined ? contiguousStrides(shape) : sizes(stride, refuse), start, refuse)
+  const storage = readReference(reference, refuse)
+  const start = storage.viewOffset + whole(offset, refuse)
+  return stridedTensor(open(storage), shape, stride === undefined ? contiguousStrides(shape) : sizes(stride, refuse), start, refuse)
 }
 
 function rebuildArguments (value: Call, refuse: (message: string) => Error): readonly PickleValue[] {
@@ -77,10 +77,8 @@ export function readReference ({ id }: Persistent, refuse: (message: string) => 
   if (kind !== 'storage' || !(storageClass instanceof Global) || typeof key !== 'string') throw refuse(`a reference must be to a storage, received ${describe(id)}`)
   const known = /^torch(\.cuda|\.storage)?$/.test(storageClass.module) && Object.hasOwn(STORAGE_CLASSES, storageClass.name)
   if (!known) throw refuse(`storage must be one of ${Object.keys(STORAGE_CLASSES).join(', ')}, received ${storageClass.path}`)
-  const reference = { className: storageClass.name, key, length: whole(length, refuse) }
-  if (view === undefined || view === null) return { ...reference, view: undefined }
-  const [, viewOffset, viewLength] = Array.isArray(view) ? view : []
-  return { ...reference, view: { offset: whole(viewOffset, refuse), length: whole(viewLength, refuse) } }
+  const [, viewOffset] = Array.isArray(view) ? view : [null, 0]
+  return { className: storageClass.name, key, length: whole(length, refuse), viewOffset: whole(viewOffset, refuse) }
 }
 
 function whole (value: PickleValue | undefined, refuse: (message: string) => Error): number {
