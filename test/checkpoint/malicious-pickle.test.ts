@@ -136,6 +136,22 @@ t.test('arrays that claim more than they hold', t => {
   const source = openCheckpoint(scratchFile(t, claims([op('BININT1', 2)])))
   t.same([...source.read('a')], [0, 0])
   source.close()
+
+  // As protocol 2 writes bytes: text, short enough to be kept, and so long that it stays in the file.
+  const asText = (characters: string): Buffer => pickle(
+    op('EMPTY_DICT'), text('a'), globalName('numpy.core.multiarray', '_reconstruct'), op('EMPTY_TUPLE'), op('REDUCE'),
+    op('MARK'), op('BININT1', 1), op('BININT'), u32(2000), op('TUPLE1'), globalName('numpy', 'dtype'), text('f4'), op('TUPLE1'), op('REDUCE'),
+    op('MARK'), op('BININT1', 3), text('<'), op('TUPLE'), op('BUILD'), op('NEWFALSE'), globalName('_codecs', 'encode'), text(characters), text('latin1'), op('TUPLE2'), op('REDUCE'), op('TUPLE'), op('BUILD'), op('SETITEM'))
+  refuses(t, asText('short'), /but 5 bytes of data/)
+  refuses(t, asText('\u20ac'.repeat(1000)), /but NaN bytes of data/)
+  for (const [characters, message] of [['x'.repeat(7999), /but 7999 bytes of data/], ['x'.repeat(8001), /but 8001 bytes/], [`${'x'.repeat(7999)}\u0100`, /but NaN bytes/]] as const) {
+    const long = openCheckpoint(scratchFile(t, asText(characters)))
+    t.throws(() => long.read('a'), { code: 'checkpoint_unreadable', message }, String(message))
+    long.close()
+  }
+  const long = openCheckpoint(scratchFile(t, asText('\u00ff\u0080\u00c3A'.repeat(2000))))
+  t.equal(long.read('a')[1999], Buffer.of(0xff, 0x80, 0xc3, 0x41).readFloatLE())
+  long.close()
   t.end()
 })
 

@@ -1,4 +1,4 @@
-import { Call, describe, FileSlice, Global, type PickleValue } from '../pickle/values.js'
+import { Call, describe, FileSlice, type PickleValue } from '../pickle/values.js'
 import type { StoredType } from '../tensor-source.js'
 import type { CheckpointFile } from './checkpoint-file.js'
 import { ITEM_SIZE } from './elements.js'
@@ -25,15 +25,12 @@ export function numpyArray (file: CheckpointFile, value: Call, refuse: Refuse): 
   const { shape: size, dtype: type, fortran, payload } = FROM_BUFFER.test(value.path ?? '') ? fromBuffer(value) : reconstruct(value)
   const { dtype, bigEndian } = readType(type, refuse)
   const shape = sizes(size, refuse)
-  const bytes = readPayload(payload, refuse)
   const itemSize = ITEM_SIZE[dtype]
-  const length = bytes.length === undefined ? shape.reduce((product, side) => product * side, 1) : bytes.length / itemSize
-  if (shape.reduce((product, side) => product * side, 1) !== length) {
-    throw refuse(`[${shape.join(', ')}] of ${itemSize} bytes each, but ${bytes.length} bytes of data`)
-  }
+  const length = shape.reduce((product, side) => product * side, 1)
+  const readBytes = openPayload(file, payload, length * itemSize, message => refuse(`[${shape.join(', ')}] of ${itemSize} bytes each, but ${message}`))
   const strides = fortran ? contiguousStrides(shape.toReversed()).reverse() : contiguousStrides(shape)
   const read = (start: number, count: number): Uint8Array<ArrayBuffer> => {
-    const stretch = bytes.read(file, start * itemSize, count * itemSize, refuse)
+    const stretch = readBytes(start * itemSize, count * itemSize)
     return bigEndian ? reverseBytes(stretch, itemSize) : stretch
   }
   return stridedTensor({ dtype, length, read }, shape, strides, 0, refuse)
@@ -68,39 +65,40 @@ function readType (value: PickleValue | undefined, refuse: Refuse): { dtype: Sto
   return { dtype, bigEndian: order === '>' }
 }
 
-interface Payload {
-  /** Undefined where it takes reading the bytes to know. */
-  readonly length: number | undefined
-  read (file: CheckpointFile, start: number, count: number, refuse: Refuse): Uint8Array<ArrayBuffer>
-}
+/** Gives `count` bytes from `start` on, in a buffer of their own. */
+type ReadBytes = (start: number, count: number) => Uint8Array<ArrayBuffer>
 
-/** Bytes as protocol 3 and later have them, as Python 2's strings, or as the text protocol 2 makes of them. */
-function readPayload (value: PickleValue | undefined, refuse: Refuse): Payload {
-  if (value instanceof FileSlice && !value.text) {
-    return { length: value.length, read: (file, start, count) => file.read(value.offset + start, count) }
+/** Bytes as protocol 3 and later have them, as Python 2's strings, or as the text protocol 2 makes of them; there must be `expected` of them. */
+function openPayload (file: CheckpointFile, value: PickleValue | undefined, expected: number, refuse: Refuse): ReadBytes {
+  const check = (length: number): void => {
+    if (length !== expected) throw refuse(`${length} bytes of data`)
   }
-  if (typeof value === 'string') return inMemory(value, refuse)
-  const encoded = value instanceof Call && value.callee instanceof Global && value.path === '_codecs.encode' && Array.isArray(value.args) && value.args[1] === 'latin1'
-  const text = encoded ? (value.args as PickleValue[])[0] : undefined
-  if (typeof text === 'string') return inMemory(text, refuse)
-  if (!(text instanceof FileSlice)) throw refuse(`expected the array's bytes, received ${describe(value)}`)
-  return {
-    length: undefined,
-    read (file, start, count) {
-      const bytes = file.read(text.offset, text.length)
-      const length = decodeText(bytes, refuse)
-      if (start + count > length) throw refuse(`expected ${start + count} bytes of data, found ${length}`)
-      return bytes.subarray(start, start + count)
-    }
+  if (value instanceof FileSlice && !value.text) {
+    check(value.length)
+    return (start, count) => file.read(value.offset + start, count)
+  }
+  const encoded = value instanceof Call && value.path === '_codecs.encode' && Array.isArray(value.args) && value.args[1] === 'latin1'
+  const text = encoded ? (value.args as PickleValue[])[0] : value
+  if (typeof text === 'string') {
+    const bytes = Buffer.from(text, 'latin1')
+    check(bytes.toString('latin1') === text ? bytes.length : NaN)
+    return (start, count) => new Uint8Array(bytes.subarray(start, start + count))
+  }
+  if (!(text instanceof FileSlice)) throw refuse(`${describe(value)} for its data`)
+  // How many bytes the text stands for is only known once it is read.
+  return (start, count) => {
+    const bytes = file.read(text.offset, text.length)
+    check(decodeText(bytes))
+    return bytes.subarray(start, start + count)
   }
 }
 
 /**
- * Turns the UTF-8 text of characters up to U+00FF into the bytes it stands for, in place, since it only shrinks. Going through a
- * string takes six times as long, and V-99 has 370 MB of it.
- * @returns how many bytes there are
+ * Turns the UTF-8 text of characters up to U+00FF into the bytes it stands for, in place, since it only shrinks: V-99 has 370 MB
+ * of it, and a string on the way would cost several times as long.
+ * @returns how many bytes there are, NaN for text with other characters
  */
-function decodeText (bytes: Uint8Array, refuse: Refuse): number {
+function decodeText (bytes: Uint8Array): number {
   let length = 0
   for (let index = 0; index < bytes.length; index++) {
     const byte = bytes[index]!
@@ -109,16 +107,10 @@ function decodeText (bytes: Uint8Array, refuse: Refuse): number {
       continue
     }
     const next = bytes[++index] ?? 0
-    if ((byte & 0xfe) !== 0xc2 || (next & 0xc0) !== 0x80) throw refuse(`expected bytes as latin-1 text, received byte ${byte} at ${index - 1}`)
+    if ((byte & 0xfe) !== 0xc2 || (next & 0xc0) !== 0x80) return NaN
     bytes[length++] = (byte & 3) << 6 | (next & 0x3f)
   }
   return length
-}
-
-function inMemory (text: string, refuse: Refuse): Payload {
-  const bytes = Buffer.from(text, 'latin1')
-  if (bytes.toString('latin1') !== text) throw refuse('expected bytes as latin-1 text, received other characters')
-  return { length: bytes.length, read: (_file, start, count) => new Uint8Array(bytes.subarray(start, start + count)) }
 }
 
 function reverseBytes (bytes: Uint8Array<ArrayBuffer>, itemSize: number): Uint8Array<ArrayBuffer> {
