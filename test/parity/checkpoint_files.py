@@ -163,14 +163,19 @@ def flat(arrays):
     return state
 
 
-def timm_state(residual, attn, dw=False):
+def timm_model(residual, attn, dw=False):
     """A real timm VovNet with the tiny widths, every tensor filled. timm has no second block in depthwise variants."""
     cfg = dict(stem_chs=SPEC['stem'], stage_conv_chs=SPEC['mid'], stage_out_chs=SPEC['out'], layer_per_block=SPEC['layers'],
                block_per_stage=[1, 1, 1, 1] if dw else SPEC['blocks'], residual=residual, depthwise=dw, attn=attn)
-    state = vovnet().VovNet(cfg, num_classes=CLASSES).state_dict()
+    model = vovnet().VovNet(cfg, num_classes=CLASSES)
+    state = model.state_dict()
     for name, tensor in state.items():
         tensor.copy_(torch.tensor(7) if name.endswith('num_batches_tracked') else torch.from_numpy(value(name, tuple(tensor.shape))))
-    return state
+    return model, state
+
+
+def timm_state(*args, **kwargs):
+    return timm_model(*args, **kwargs)[1]
 
 
 def numpy_arrays(state):
