@@ -66,7 +66,8 @@ export class Instance {
       return await Promise.race([outcome, limit]) as RunResult
     } finally {
       clearTimeout(timer)
-      this.#next()
+      // The caller looks for the next run once it has counted this one out; chores go first.
+      if (this.#chores.length > 0) this.#next()
     }
   }
 
