@@ -1,6 +1,7 @@
 import { ServiceError } from '../errors.js'
 import { CPU } from '../inference/device.js'
 import type { InferenceTask, RunImage, RunResult } from '../inference/task.js'
+import type { WorkerSettings } from '../inference/worker.js'
 import { TaskThread } from '../threads/task-thread.js'
 import type { ExportPlan } from '../weights/export.js'
 import type { LoadedModel } from '../weights/load.js'
@@ -22,7 +23,8 @@ const TOLERANCE = 1e-4
  * @throws ServiceError internal when an output differs by more than TOLERANCE of its spread, or the graph does not run
  */
 export async function checkOnnx (model: LoadedModel, { depth, outputs }: ExportPlan, graph: Uint8Array<ArrayBuffer>): Promise<OnnxCheck> {
-  const thread = new TaskThread<InferenceTask, RunResult>(new URL('../inference/worker.js', import.meta.url), { name: 'export-check', data: { provider: CPU.provider } })
+  const data: WorkerSettings = CPU
+  const thread = new TaskThread<InferenceTask, RunResult>(new URL('../inference/worker.js', import.meta.url), { name: 'export-check', data })
   const run = async (name: string): Promise<RunResult['images']> => {
     const images = [1, 2].map((seed): RunImage => ({ data: noise(HEIGHT * WIDTH * 3, seed), outputs }))
     return (await thread.run({ type: 'run', model: name, depth, threads: 1, paddedTo: images.length, height: HEIGHT, width: WIDTH, images })).images

@@ -100,7 +100,8 @@ function headersFor (token: string, rest: Rest | undefined): Headers {
   return headers
 }
 
-function nextHop (from: URL, location: string): URL {
+/** Where a redirect leads. @throws ServiceError hub_unavailable for what is not http or https, or less safe than where it came from */
+export function nextHop (from: URL, location: string): URL {
   const to = URL.canParse(location, from.href) ? new URL(location, from) : undefined
   // https may not lead to http: what comes from there could be anybody's.
   if (to === undefined || !(to.protocol === 'https:' || (to.protocol === 'http:' && from.protocol === 'http:'))) {

@@ -1,6 +1,7 @@
 import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { BinaryReader } from '@bufbuild/protobuf/wire'
 import { InferenceSession, Tensor } from 'onnxruntime-node'
 import t, { type Test } from 'tap'
 import { checkOnnx } from '../../src/cli/check-onnx.js'
@@ -62,7 +63,21 @@ t.test('the graph ends at the deepest output, and says where it is from', async 
   await exportModel(model, planExport(model, ['stage2'], 13), file, async () => {})
   const bytes = readFileSync(file)
   t.ok(bytes.length < 600_000, `${bytes.length} bytes`)
-  for (const text of ['vovnet-serve', model.id, model.sha256, 'V-19-slim-dw-eSE', 'airplane', '"resize":"stretch"']) t.ok(bytes.includes(text), text)
+  const said = new Map<string, string>()
+  const reader = new BinaryReader(bytes)
+  while (reader.pos < reader.len) {
+    const [field, wire] = reader.tag()
+    if (field === 2) t.equal(reader.string(), 'vovnet-serve') // ModelProto.producer_name
+    else if (field !== 14) reader.skip(wire)
+    else { // ModelProto.metadata_props: key is field 1, value 2
+      const entry = new BinaryReader(reader.bytes())
+      entry.tag()
+      const key = entry.string()
+      entry.tag()
+      said.set(key, entry.string())
+    }
+  }
+  t.match(Object.fromEntries(said), { model: model.id, sha256: model.sha256, variant: 'V-19-slim-dw-eSE', dialect: 'timm-b', license: 'Apache-2.0', labels: /^\["airplane",/, preprocess: /"resize":"stretch"/ })
 })
 
 t.test('what is asked for wrongly', async t => {

@@ -16,7 +16,7 @@ export interface FakeHub {
 }
 
 export interface Misbehaviour {
-  /** Answers itself and says so with true; or lets the hub answer. */
+  /** Answers itself and says so with true; or lets the hub answer, to headers it may have changed. */
   readonly before?: (request: IncomingMessage, response: ServerResponse, count: number) => boolean
   /** Changes what the hub would say. */
   readonly headers?: (headers: Record<string, string>, name: string) => Record<string, string | undefined>
@@ -24,17 +24,19 @@ export interface Misbehaviour {
   readonly cutAfter?: (time: number) => number | undefined
   /** Hold what is cut open instead, sending nothing. */
   readonly hang?: boolean
+  /** Bodies that never end. */
+  readonly endless?: boolean
 }
 
 /** A hub as pull knows it: /org/name/resolve/revision/file with ranges, content hashes and the commit. Closed with the test. */
-export async function fakeHub (t: Test, files: Record<string, Buffer>, { before, headers: change = headers => headers, cutAfter = () => undefined, hang = false }: Misbehaviour = {}): Promise<FakeHub> {
+export async function fakeHub (t: Test, files: Record<string, Buffer>, { before, headers: change = headers => headers, cutAfter = () => undefined, hang = false, endless = false }: Misbehaviour = {}): Promise<FakeHub> {
   const asked: Asked[] = []
   const held = new Map(Object.entries(files))
   let times = 0
   const server = createServer((request, response) => {
-    const { range, 'if-range': ifRange, authorization } = request.headers
-    asked.push({ path: request.url!, range, ifRange: ifRange as string | undefined, authorization })
+    asked.push({ path: request.url!, range: request.headers.range, ifRange: request.headers['if-range'] as string | undefined, authorization: request.headers.authorization })
     if (before?.(request, response, asked.length) === true) return
+    const { range, 'if-range': ifRange } = request.headers
     const name = request.url!.split('/').at(-1)!
     const body = held.get(name)
     if (body === undefined) {
@@ -53,7 +55,10 @@ export async function fakeHub (t: Test, files: Record<string, Buffer>, { before,
     }, name)
     response.writeHead(start > 0 ? 206 : 200, Object.fromEntries(Object.entries(said).filter(([, value]) => value !== undefined)) as Record<string, string>)
     const cut = name === 'config.json' ? undefined : cutAfter(++times)
-    if (cut === undefined) response.end(body.subarray(start))
+    if (endless) {
+      const timer = setInterval(() => response.write(body), 5)
+      response.on('close', () => clearInterval(timer))
+    } else if (cut === undefined) response.end(body.subarray(start))
     else response.write(body.subarray(start, start + cut), () => { if (!hang) response.destroy() })
   })
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))

@@ -7,6 +7,7 @@ import { loadModel } from '../../src/weights/load.js'
 import { pullModel, type Pulled, type PullOptions } from '../../src/weights/pull.js'
 import { pullMissing } from '../../src/weights/pull-missing.js'
 import { DEFAULT_MODEL } from '../build-test-app.js'
+import { nextHop } from '../../src/weights/pull-request.js'
 import { COMMIT, fakeHub, sha256, type FakeHub, type Misbehaviour } from './fake-hub.js'
 
 const REPOSITORY = 'timm/ese_vovnet19b_dw.test'
@@ -100,18 +101,21 @@ t.test('all was there but its name: one byte is asked for', async t => {
 })
 
 t.test('another content than the one begun, or a hub without ranges: everything anew', async t => {
-  for (const [what, change] of [['another content', true], ['no ranges', false]] as const) {
+  for (const [what, lacks] of [['another content', undefined], ['another content, and If-Range is not known', 'if-range'], ['no ranges', 'range']] as const) {
     let up = false
-    const hub = await fakeHub(t, { ...FILES, 'model.safetensors': change ? Buffer.alloc(WEIGHTS.length, 7) : WEIGHTS }, {
+    const hub = await fakeHub(t, { ...FILES, 'model.safetensors': what === 'no ranges' ? WEIGHTS : Buffer.alloc(WEIGHTS.length, 7) }, {
       cutAfter: () => up ? undefined : 400_000,
-      before: request => { if (up && !change) delete request.headers.range; return false }
+      before: request => { if (up && lacks !== undefined) delete request.headers[lacks]; return false }
     })
     const dir = folder(t)
     await t.rejects(pull(hub, dir), { code: 'hub_unavailable' })
     hub.files.set('model.safetensors', WEIGHTS)
     up = true
-    const { folder: target } = await pull(hub, dir)
+    const begins: number[] = []
+    const { folder: target } = await pull(hub, dir, { onProgress: ({ file, done }) => { if (file === 'model.safetensors') begins.push(done) } })
+    t.equal(begins[0], 0, what)
     t.strictSame(readFileSync(join(target, 'model.safetensors')), WEIGHTS, what)
+    t.equal(ranges(hub).length, what.includes('If-Range') ? 7 : 6, `${what}: found out by the answer, before its body`)
   }
 })
 
@@ -134,6 +138,8 @@ t.test('a hub that lies is found out and nothing of it is kept', async t => {
     ['a wrong sha256 in the etag alone', { headers: (headers, name) => name === 'config.json' ? headers : { ...headers, 'x-linked-etag': undefined, etag: `"${'0'.repeat(64)}"` } }, 'hub_corrupt'],
     ['a wrong git hash', { headers: headers => ({ ...headers, 'x-linked-etag': `"${'0'.repeat(40)}"` }) }, 'hub_corrupt'],
     ['two lengths', { headers: headers => ({ ...headers, 'x-linked-size': String(Number(headers['x-linked-size']) - 1) }) }, 'hub_corrupt'],
+    ['two lengths, the other way', { headers: (headers, name) => name === 'config.json' ? headers : { ...headers, 'x-linked-size': String(WEIGHTS.length + 1) } }, 'hub_corrupt'],
+    ['more and more, without a hash', { headers: headers => ({ ...headers, 'content-length': undefined, 'x-linked-size': '500', 'x-linked-etag': undefined, etag: undefined }), endless: true }, 'hub_corrupt'],
     ['more than it said, in chunks', { headers: headers => ({ ...headers, 'content-length': undefined, 'x-linked-size': '500' }) }, 'hub_corrupt']
   ]
   for (const [what, misbehaviour, code] of lies) {
@@ -171,11 +177,20 @@ t.test('a store on another host gets no token, and its own etag is not taken for
   t.ok(hub.asked.every(({ authorization }) => authorization === `Bearer ${TOKEN}`), 'the hub itself does, behind a redirect of its own too')
 })
 
+t.test('a hub that says nothing of the content: the store\'s word for it is no hash', async t => {
+  const store = await fakeHub(t, FILES, { headers: headers => ({ ...headers, etag: `"${'f'.repeat(64)}"`, 'x-linked-etag': `"${'e'.repeat(64)}"` }) })
+  const hub = await fakeHub(t, {}, { before: (request, response) => response.writeHead(302, { location: store.endpoint + request.url! }).end() === response })
+  t.match(await pull(hub, folder(t)), { checkpoint: { checked: undefined, size: WEIGHTS.length } })
+})
+
 t.test('redirects that lead nowhere end', async t => {
   for (const location of ['/again/config.json', 'ftp://127.0.0.1/config.json', 'data:application/json,{}', 'http://[']) {
     const hub = await fakeHub(t, FILES, { before: (_request, response) => { response.writeHead(302, { location }).end(); return true } })
     await t.rejects(pull(hub, folder(t)), { code: 'hub_unavailable' }, location)
+    t.ok(hub.asked.length <= 30, `${hub.asked.length} requests`)
   }
+  t.throws(() => nextHop(new URL('https://hub.test/a'), 'http://hub.test/a'), { code: 'hub_unavailable' }, 'from https to http')
+  t.equal(nextHop(new URL('http://hub.test/a'), 'https://other.test/b').href, 'https://other.test/b')
 })
 
 t.test('tokens: asked for, refused, terms not accepted; never in a message', async t => {
@@ -230,6 +245,27 @@ t.test('a connection that falls silent is given up and gone on with', async t =>
   t.strictSame(readFileSync(join(target, 'model.safetensors')), WEIGHTS)
   t.equal(ranges(hub).length, 2)
   goesOn(t, ranges(hub)[1], 1_500_000)
+})
+
+t.test('a slow connection is not a silent one', async t => {
+  const hub = await fakeHub(t, FILES, {
+    before: (request, response) => {
+      if (!request.url!.endsWith('model.safetensors')) return false
+      response.writeHead(200, { 'content-length': WEIGHTS.length })
+      const pieces = Array.from({ length: 10 }, (_, index) => WEIGHTS.subarray(Math.floor(WEIGHTS.length * index / 10), Math.floor(WEIGHTS.length * (index + 1) / 10)))
+      const timer = setInterval(() => {
+        const piece = pieces.shift()
+        if (piece !== undefined) response.write(piece)
+        else {
+          clearInterval(timer)
+          response.end()
+        }
+      }, 100)
+      return true
+    }
+  })
+  t.match(await pull(hub, folder(t), { stallMs: 700 }), { checkpoint: { size: WEIGHTS.length, checked: undefined } })
+  t.equal(ranges(hub).length, 1)
 })
 
 t.test('what is no VoVNet does not get into the folder', async t => {
