@@ -77,6 +77,7 @@ export async function buildApp ({ config, device, models, source, decodeThreads,
   const limits = { images: config.MAX_QUEUE_SIZE, bytes: config.MAX_QUEUE_BYTES }
   const metrics: Metrics = new Metrics({
     ready: () => readiness.ready,
+    fallback: device.fallback === true,
     admission: () => ({ inside: admission.inside, limits }),
     models: () => catalog.list().filter(model => engine.serves(model)).map(model => liveModel(status(model), engine))
   })
@@ -86,11 +87,12 @@ export async function buildApp ({ config, device, models, source, decodeThreads,
     onHung()
   })
   const engine = new Engine({
-    settings: { provider: device.provider },
+    settings: device,
     instances: Math.max(...models.map(({ plan }) => plan.instances)),
     maxQueueDelayMs: config.MAX_QUEUE_DELAY_MS,
     runLimitMs: config.RUN_TIMEOUT_MS,
     padsBatches: device.provider !== 'cpu',
+    warmSizes: config.WARM_SIZES,
     observer,
     ...worker === undefined ? {} : { worker }
   })
@@ -138,6 +140,7 @@ export async function buildApp ({ config, device, models, source, decodeThreads,
   }
   const warm = async (): Promise<void> => {
     await Promise.all([decoder.ready(), encoder.ready(), engine.load(models)])
+    for (const { model } of models) http.log.info({ model: model.id, ...device, checks: engine.planOf(model).checks }, 'device checked')
     readiness.ready = !readiness.draining
     if (config.WATCH_INTERVAL_MS > 0) reloader?.watch(config.WATCH_INTERVAL_MS)
   }
@@ -145,9 +148,9 @@ export async function buildApp ({ config, device, models, source, decodeThreads,
 }
 
 /** A model's plan while it is still being loaded. */
-function plannedAs (model: LoadedModel, models: readonly PlannedModel[]): { plan: RunPlan, batchLimit: number } {
+function plannedAs (model: LoadedModel, models: readonly PlannedModel[]): Pick<ModelStatus, 'plan' | 'batchLimit' | 'checks'> {
   const { plan } = models.find(planned => planned.model === model)!
-  return { plan, batchLimit: plan.maxBatchSize }
+  return { plan, batchLimit: plan.maxBatchSize, checks: [] }
 }
 
 /** Bodies stay bytes: what they are is told by their content, not by their type. */
@@ -165,6 +168,15 @@ function requestId (given: string | string[] | undefined): string {
 }
 
 function liveModel (status: ModelStatus, engine: Engine): LiveModel {
-  const { model: { id, network, dialect, sha256 }, device: { precision, provider }, batchLimit } = status
-  return { id, info: { model: id, variant: network.variant.name, dialect, precision, provider, sha256 }, queueDepth: engine.queueDepth(id), batchLimit, instances: engine.instanceStates(id) }
+  const { model: { id, network, dialect, sha256 }, device: { precision, provider }, batchLimit, checks } = status
+  const differences = checks.flatMap(({ golden }) => golden === undefined ? [] : [golden.difference])
+  return {
+    id,
+    info: { model: id, variant: network.variant.name, dialect, precision, provider, sha256 },
+    queueDepth: engine.queueDepth(id),
+    batchLimit,
+    nodes: checks[0]?.nodes ?? {},
+    difference: differences.length === 0 ? undefined : Math.max(...differences),
+    instances: engine.instanceStates(id)
+  }
 }

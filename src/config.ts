@@ -41,6 +41,26 @@ function choice<const Name extends string> (fallback: Name, names: readonly Name
   return { fallback, about, expected: `one of ${names.join(', ')}`, parse: value => names.find(name => name === value) }
 }
 
+function integers (minimum: number, maximum: number, about: string): Setting<readonly number[]> {
+  return { fallback: '', about, expected: `different whole numbers from ${minimum} to ${maximum}, separated by commas`, parse: value => parseList(value, part => parseInteger(part, minimum, maximum)) }
+}
+
+function sizes (maximum: number, about: string): Setting<ReadonlyArray<{ width: number, height: number }>> {
+  const parse = (part: string): { width: number, height: number } | undefined => {
+    const sides = part.split('x').map(side => parseInteger(side, 1, maximum))
+    const [width, height] = sides.length === 1 ? [sides[0], sides[0]] : sides
+    return width === undefined || height === undefined || sides.length > 2 ? undefined : { width, height }
+  }
+  return { fallback: '', about, expected: `sizes such as 224 or 640x480, sides up to ${maximum}, separated by commas`, parse: value => parseList(value, parse) }
+}
+
+/** undefined when a part cannot be parsed or is there twice. */
+function parseList<Value> (value: string, parse: (part: string) => Value | undefined): Value[] | undefined {
+  const parts = value.split(',').map(part => part.trim()).filter(part => part !== '')
+  const values = parts.map(parse).filter(one => one !== undefined)
+  return values.length === parts.length && new Set(parts).size === parts.length ? values : undefined
+}
+
 function parseInteger (value: string, minimum: number, maximum: number): number | undefined {
   const number = Number(value)
   return /^\d+$/.test(value) && number >= minimum && number <= maximum ? number : undefined
@@ -64,7 +84,10 @@ export const SETTINGS = {
   DEFAULT_MODEL: text('', 'id used when a request names none; empty takes the first of MODELS'),
   HF_ENDPOINT: address('https://huggingface.co', 'hub that models are pulled from'),
   HF_TOKEN: secret('token for the hub, for private and gated models; sent to it alone', 'a token without spaces', /^[\x21-\x7e]+$/),
-  EXECUTION_PROVIDER: choice('auto', ['auto', 'cpu'], 'where the network runs'),
+  EXECUTION_PROVIDER: choice('auto', ['auto', 'cpu', 'cuda', 'tensorrt', 'webgpu'], 'where the network runs, see "Devices"; auto is cuda if it works, else cpu; what is named works or the start fails'),
+  PRECISION: choice('auto', ['auto', 'fp32', 'fp16', 'int8'], 'what the network computes in; auto is fp16 on cuda and tensorrt where it is exact enough, else fp32; int8 is refused, not built yet'),
+  DEVICES: integers(0, 255, 'numbers of the GPUs to use, an instance or more on each; empty takes the first'),
+  WARM_SIZES: sizes(4096, 'input sizes besides each model\'s own that a GPU runs in every batch size before it is ready, e.g. 640x480'),
   INSTANCES: integerOrAuto(1, 256, 'inference threads, each with a session of its own; auto is one a core'),
   THREADS_PER_INSTANCE: integerOrAuto(1, 256, 'cores one run uses; auto is 1'),
   MAX_BATCH_SIZE: integerOrAuto(1, 1024, 'images in one run at the most; auto is 1 on a CPU, where a batch gains nothing'),

@@ -24,6 +24,10 @@ export interface LiveModel {
   readonly info: Record<'model' | 'variant' | 'dialect' | 'precision' | 'provider' | 'sha256', string>
   readonly queueDepth: number
   readonly batchLimit: number
+  /** Nodes of its graph by the provider that ran them; empty where that is not known. */
+  readonly nodes: Readonly<Record<string, number>>
+  /** How far the device is from float32 on the CPU, a part of an output's largest value; undefined where that is what runs. */
+  readonly difference: number | undefined
   readonly instances: Readonly<Record<string, number>>
 }
 
@@ -36,6 +40,8 @@ export interface Amount {
 export interface LiveState {
   /** Whether the service takes work. */
   ready (): boolean
+  /** Whether the CPU is used although a GPU was asked for or seen. */
+  readonly fallback: boolean
   /** What is in the service, and the most it takes in. */
   admission (): { readonly inside: Amount, readonly limits: Amount }
   /** The models that can be run now. */
@@ -90,6 +96,13 @@ export class Metrics {
     gauge('vovnet_model_info', 'Always 1; the labels tell what is served', ['model', 'variant', 'dialect', 'precision', 'provider', 'sha256'], live => {
       for (const { info } of state.models()) live.set(info, 1)
     })
+    gauge('vovnet_graph_nodes', 'Nodes of the model\'s graph by the provider of ONNX Runtime that runs them', ['model', 'provider'], live => {
+      for (const { id, nodes } of state.models()) for (const [provider, count] of Object.entries(nodes)) live.set({ model: id, provider }, count)
+    })
+    gauge('vovnet_golden_difference', 'How far the device is from float32 on the CPU, as a part of an output\'s largest value; absent where that is what runs', ['model'], live => {
+      for (const { id, difference } of state.models()) if (difference !== undefined) live.set({ model: id }, difference)
+    })
+    gauge('vovnet_provider_fallback', '1 when the CPU is used although a GPU was asked for or seen', [], live => live.set(state.fallback ? 1 : 0))
     gauge('vovnet_event_loop_lag_seconds', 'Longest time since the last scrape for which the event loop stood still', [], live => {
       live.set(Math.max(0, this.#loopDelay.max / 1e9 - LAG_RESOLUTION / 1e3))
       this.#loopDelay.reset()

@@ -3,7 +3,8 @@ import closeWithGrace from 'close-with-grace'
 import { buildApp } from './app.js'
 import type { Config } from './config.js'
 import { ServiceError, show } from './errors.js'
-import { CPU } from './inference/device.js'
+import { chooseDevice } from './inference/choose-device.js'
+import { deviceTrial } from './inference/device-trial.js'
 import { defaultPlan } from './inference/plan.js'
 import { findModels, modelAt, type ModelEntry } from './weights/folder.js'
 import { loadModel } from './weights/load.js'
@@ -18,8 +19,10 @@ export async function serve (config: Config, file?: string): Promise<void> {
   const plan = defaultPlan(config, cores)
   const entries = file === undefined ? await chosen(config) : [modelAt(file)]
   const models = entries.map(entry => ({ model: loadModel(entry), plan }))
+  const device = await chooseDevice(config, deviceTrial(models.map(({ model }) => model)))
   const decodeThreads = config.DECODE_THREADS === 'auto' ? cores : config.DECODE_THREADS
-  const { http, warm, drain } = await buildApp({ config, device: CPU, models, decodeThreads, logger: { level: config.LOG_LEVEL } })
+  const { http, warm, drain } = await buildApp({ config, device, models, decodeThreads, logger: { level: config.LOG_LEVEL } })
+  http.log[device.fallback === true ? 'warn' : 'info'](device, 'device chosen')
 
   const grace = closeWithGrace({ delay: Math.max(1, config.SHUTDOWN_GRACE_MS), logger: http.log }, async ({ err, signal }) => {
     if (err !== undefined) http.log.fatal({ err }, 'unexpected error, shutting down')
@@ -41,9 +44,9 @@ export async function serve (config: Config, file?: string): Promise<void> {
   }
   const local = url.replace('0.0.0.0', '127.0.0.1').replace('[::]', '[::1]')
   for (const { model, plan } of models) {
-    http.log.info({ model: model.id, variant: model.network.variant.name, dialect: model.dialect, sha256: model.sha256, ...CPU, ...plan, node: process.version }, 'model ready')
+    http.log.info({ model: model.id, variant: model.network.variant.name, dialect: model.dialect, sha256: model.sha256, provider: device.provider, precision: device.precision, ...plan, node: process.version }, 'model ready')
   }
-  process.stdout.write(`vovnet-serve is ready on ${local} with ${models.map(({ model }) => `${model.id} (${model.network.variant.name})`).join(', ')} on ${CPU.provider}; ` +
+  process.stdout.write(`vovnet-serve is ready on ${local} with ${models.map(({ model }) => `${model.id} (${model.network.variant.name})`).join(', ')} on ${device.provider}; ` +
     `try: curl -H 'content-type: image/jpeg' --data-binary @photo.jpg '${local}/v1/embeddings'\n`)
 }
 

@@ -25,3 +25,12 @@ for (const [name, value] of [['PORT', '65536'], ['PORT', '-1'], ['PORT', '8e3'],
 t.test('an unknown flag is refused', async t => {
   t.throws(() => readConfig({}, ['--prot', '1']), { code: 'invalid_setting' })
 })
+
+t.test('lists of numbers and of sizes', async t => {
+  t.strictSame(readConfig({}).DEVICES, [])
+  t.strictSame(readConfig({ DEVICES: '0, 3' }).DEVICES, [0, 3])
+  t.strictSame(readConfig({ WARM_SIZES: '224,640x480' }).WARM_SIZES, [{ width: 224, height: 224 }, { width: 640, height: 480 }])
+  for (const [name, value] of [['DEVICES', '0,a'], ['DEVICES', '1,1'], ['DEVICES', '-1'], ['WARM_SIZES', '224x'], ['WARM_SIZES', '0x9'], ['WARM_SIZES', '1x2x3'], ['WARM_SIZES', '224,224']] as const) {
+    t.throws(() => readConfig({ [name]: value }), { code: 'invalid_setting', param: name }, `${name}=${value}`)
+  }
+})

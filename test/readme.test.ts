@@ -18,7 +18,7 @@ t.test('the table of settings is the settings', async t => {
 })
 
 t.test('the table of metrics is the metrics', async t => {
-  const metrics = new Metrics({ ready: () => false, admission: () => ({ inside: { images: 0, bytes: 0 }, limits: { images: 1, bytes: 1 } }), models: () => [] })
+  const metrics = new Metrics({ ready: () => false, fallback: false, admission: () => ({ inside: { images: 0, bytes: 0 }, limits: { images: 1, bytes: 1 } }), models: () => [] })
   t.teardown(() => metrics.close())
   const known = metrics.registry.getMetricsAsArray() as unknown as Array<{ name: string, help: string, labelNames: string[] }>
   const rows = known.filter(({ name }) => name.startsWith('vovnet_')).map(({ name, help, labelNames }) => [`\`${name}\``, labelNames.map(label => `\`${label}\``).join(', '), help])

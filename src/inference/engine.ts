@@ -123,14 +123,10 @@ export class Engine {
     return this.#instances.states(modelId)
   }
 
-  /** How the model runs, and the most images a run of it may hold now. */
-  planOf (model: LoadedModel): { plan: RunPlan, batchLimit: number } {
-    return this.#models.find(model)
-  }
-
-  /** What the model's check found on each device. */
-  checksOf (model: LoadedModel): DeviceCheck[] {
-    return [...this.#models.find(model).checks.values()]
+  /** How the model runs, the most images a run of it may hold now, and what its check found on each device. */
+  planOf (model: LoadedModel): { plan: RunPlan, batchLimit: number, checks: DeviceCheck[] } {
+    const { plan, batchLimit, checks } = this.#models.find(model)
+    return { plan, batchLimit, checks: [...checks.values()] }
   }
 
   /** Milliseconds until a job that came now would begin, by what runs were measured to take; 0 while nothing is known. */

@@ -6,8 +6,9 @@ import { INPUT_NAME, writeOnnx } from '../model/onnx.js'
 import { outputsOf } from '../model/shapes.js'
 import { serveTasks } from '../threads/serve-tasks.js'
 import type { DeviceCheck, WorkerSettings } from './device.js'
-import { GOLDEN_SIDE, goldenImage, largestDifference, toleranceOf } from './golden.js'
-import { countByProvider, openProfileFolder, requirePlacement, type PlacedNode } from './node-placement.js'
+import { judgeDevice } from './device-check.js'
+import { GOLDEN_SIDE, goldenImage } from './golden.js'
+import { openProfileFolder, type PlacedNode } from './node-placement.js'
 import { providerError } from './provider-error.js'
 import { sessionOptions } from './session-options.js'
 import type { CheckTask, InferenceTask, LoadTask, RunImage, RunResult, RunTask, Tensor, Tensors } from './task.js'
@@ -79,21 +80,14 @@ function tensorsOf (image: RunImage, index: number, batch: number, outputs: ort.
   return Object.fromEntries(entries)
 }
 
-/**
- * The device runs the model's graph itself, and gives what the CPU gives in float32.
- * @throws ServiceError provider_unavailable
- */
+/** @throws ServiceError provider_unavailable where the device cannot run the model, runs it elsewhere or computes something else */
 async function check (task: CheckTask): Promise<DeviceCheck> {
-  const { provider, precision = 'fp32', deviceId } = settings
+  const { provider, precision = 'fp32' } = settings
   try {
     if (!ort.listSupportedBackends().some(({ name }) => name === provider)) throw new Error(`${provider} backend not found`)
     const { outputs, nodes } = await profiledRun(task)
-    if (nodes !== undefined) requirePlacement(provider, nodes)
-    const golden = provider === 'cpu' && precision === 'fp32' ? undefined : { difference: largestDifference(outputs, await referenceRun(task)), tolerance: toleranceOf(provider, precision) }
-    if (golden !== undefined && !(golden.difference <= golden.tolerance)) {
-      throw new Error(`its outputs must equal the CPU's within ${golden.tolerance} of their largest value, received a difference of ${golden.difference}`)
-    }
-    return { ...deviceId === undefined ? {} : { deviceId }, nodes: nodes && countByProvider(nodes), golden }
+    const reference = provider === 'cpu' && precision === 'fp32' ? undefined : await referenceRun(task)
+    return judgeDevice(settings, { nodes, outputs, reference })
   } catch (error) {
     throw providerError(settings, error)
   }
