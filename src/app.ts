@@ -18,6 +18,9 @@ import { modelsRoutes } from './http/routes/models.js'
 import type { ModelStatus } from './http/model-card.js'
 import { ImageDecoder } from './image/image-decoder.js'
 import { Admission } from './inference/admission.js'
+import { ImageKeys } from './inference/cache/image-keys.js'
+import { LoopSteps } from './inference/cache/loop-steps.js'
+import { ResultCache, type CacheObserver } from './inference/cache/result-cache.js'
 import { Catalog } from './inference/catalog.js'
 import type { Device } from './inference/device.js'
 import { Engine } from './inference/engine.js'
@@ -26,6 +29,7 @@ import { Reloader, type ReloaderOptions } from './inference/reloader.js'
 import type { RunPlan } from './inference/plan.js'
 import { observers } from './inference-observers.js'
 import { Metrics, type LiveModel } from './metrics.js'
+import { VERSION } from './version.js'
 import { loadInThread } from './weights/load-in-thread.js'
 import type { LoadedModel } from './weights/load.js'
 
@@ -100,11 +104,13 @@ export async function buildApp ({ config, device, models, source, decodeThreads,
   const decoder = new ImageDecoder({ threads: decodeThreads, mode: config.DECODE_MODE, maxPixels: config.MAX_IMAGE_PIXELS, maxInputPixels: config.MAX_INPUT_PIXELS })
   const encoder = new Encoder()
   const admission = new Admission(limits)
+  const { results, keys } = cacheOf(config, device, observer)
   const parts: InferenceParts = {
     catalog,
     encoder,
     metrics,
-    extractor: new Extractor({ decoder, engine, admission, observer }),
+    extractor: new Extractor({ decoder, engine, admission, cache: results, observer }),
+    keys,
     limits: { maxImages: config.MAX_IMAGES_PER_REQUEST, maxImageBytes: config.MAX_IMAGE_BYTES }
   }
 
@@ -151,6 +157,16 @@ export async function buildApp ({ config, device, models, source, decodeThreads,
 function plannedAs (model: LoadedModel, models: readonly PlannedModel[]): Pick<ModelStatus, 'plan' | 'batchLimit' | 'checks'> {
   const { plan } = models.find(planned => planned.model === model)!
   return { plan, batchLimit: plan.maxBatchSize, checks: [] }
+}
+
+/** Results kept by what they depend on, and the names for them; neither without CACHE_MB. */
+function cacheOf ({ CACHE_MB, DECODE_MODE }: Config, { provider, precision }: Device, observer: CacheObserver): { results?: ResultCache, keys?: ImageKeys } {
+  if (CACHE_MB === 0) return {}
+  const steps = new LoopSteps()
+  return {
+    results: new ResultCache({ maxBytes: CACHE_MB * 2 ** 20, steps, observer }),
+    keys: new ImageKeys({ version: VERSION, provider, precision, decodeMode: DECODE_MODE }, steps)
+  }
 }
 
 /** Bodies stay bytes: what they are is told by their content, not by their type. */

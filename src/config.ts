@@ -100,6 +100,7 @@ export const SETTINGS = {
   MAX_IMAGE_PIXELS: integer(50_000_000, 1, 2 ** 31 - 1, 'pixels of one source image, checked before it is decoded'),
   MAX_INPUT_PIXELS: integer(2 ** 22, 1024, 2 ** 27, 'pixels of one image as the network sees it: bounds the memory of a run'),
   MAX_IMAGES_PER_REQUEST: integer(32, 1, 10_000, 'images in one request'),
+  CACHE_MB: integer(0, 0, 2 ** 20, 'MiB of results kept by image, see "Cache"; 0 is off'),
   DECODE_THREADS: integerOrAuto(1, 256, 'threads that decode and resize; auto is one a core'),
   DECODE_MODE: choice('exact', ['exact', 'fast'], 'exact equals Pillow; fast lets JPEG decoding shrink big photos, see bench/README.md'),
   SHUTDOWN_GRACE_MS: integer(20_000, 0, 3_600_000, 'time for what is in to be answered after SIGTERM'),

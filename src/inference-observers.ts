@@ -1,3 +1,4 @@
+import type { CacheObserver } from './inference/cache/result-cache.js'
 import type { EngineObserver } from './inference/engine.js'
 import type { ExtractObserver } from './inference/extract.js'
 import type { ReloadObserver } from './inference/reloader.js'
@@ -6,7 +7,7 @@ import type { Metrics } from './metrics.js'
 interface Log { error: (details: object, message: string) => void, info: (details: object, message: string) => void }
 
 /** What inference tells, as metrics. */
-export function observers (metrics: Metrics, log: Log, onHung: () => void): EngineObserver & ExtractObserver & ReloadObserver {
+export function observers (metrics: Metrics, log: Log, onHung: () => void): EngineObserver & ExtractObserver & ReloadObserver & CacheObserver {
   const phase = (model: string, phase: string, milliseconds: number): void => metrics.phaseDuration.observe({ model, phase }, milliseconds / 1000)
   return {
     runStarted ({ model, depth, batchSize }) {
@@ -36,6 +37,12 @@ export function observers (metrics: Metrics, log: Log, onHung: () => void): Engi
     },
     imageEnded ({ model, outcome }) {
       metrics.images.inc({ model, outcome })
+    },
+    cacheHit () {
+      metrics.cacheHits.inc()
+    },
+    cacheMiss () {
+      metrics.cacheMisses.inc()
     }
   }
 }

@@ -66,6 +66,8 @@ export class Metrics {
   readonly imageBytes = new Histogram({ ...this.#common, name: 'vovnet_image_bytes', help: 'Size of the encoded images received', buckets: BYTES })
   readonly imagePixels = new Histogram({ ...this.#common, name: 'vovnet_image_pixels', help: 'Pixels of the images decoded', buckets: PIXELS })
   readonly responseBytes = new Histogram({ ...this.#common, name: 'vovnet_response_bytes', help: 'Size of the answers', labelNames: ['route'] as const, buckets: BYTES })
+  readonly cacheHits = new Counter({ ...this.#common, name: 'vovnet_cache_hits_total', help: 'Images answered without a run of their own' })
+  readonly cacheMisses = new Counter({ ...this.#common, name: 'vovnet_cache_misses_total', help: 'Images run because the cache had no result' })
 
   readonly #loopDelay = monitorEventLoopDelay({ resolution: LAG_RESOLUTION })
 

@@ -3,7 +3,7 @@ import { dirname, join, normalize, relative } from 'node:path'
 import t from 'tap'
 
 /** Rooms from the top down: a file imports its own room and those below it. Rooms of one row do not know each other. */
-const ROWS = [['cli'], ['server.ts'], ['app.ts'], ['http', 'inference-observers.ts'], ['inference', 'metrics.ts'], ['weights'], ['checkpoint', 'image'], ['model', 'threads'], ['config.ts'], ['errors.ts']]
+const ROWS = [['cli'], ['server.ts'], ['app.ts'], ['http', 'inference-observers.ts'], ['inference', 'metrics.ts'], ['weights'], ['checkpoint', 'image'], ['model', 'threads'], ['config.ts', 'version.ts'], ['errors.ts']]
 /** Packages that only one place may load. */
 const KEEPERS: Record<string, RegExp> = { sharp: /^image\//, 'onnxruntime-node': /^inference\/worker\.ts$/, fastify: /^(http\/|app\.ts)/, 'prom-client': /^metrics\.ts$/ }
 

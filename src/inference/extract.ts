@@ -5,8 +5,8 @@ import type { OutputName } from '../model/network.js'
 import { depthFor, requireInputSize } from '../model/shapes.js'
 import type { LoadedModel } from '../weights/load.js'
 import type { Admission } from './admission.js'
+import type { ResultCache } from './cache/result-cache.js'
 import type { Engine } from './engine.js'
-import type { Tensors } from './task.js'
 
 /** Where a request's time went, milliseconds; for several images the slowest of each phase. */
 export interface Timings {
@@ -23,6 +23,8 @@ export interface ExtractRequest extends Omit<ImageRequest, 'bytes'> {
   readonly outputs: readonly OutputName[]
   /** Keep the prepared pixels: the `input` stage. */
   readonly keepInput: boolean
+  /** Under what the result of each image may be kept and shared; without them it is neither. */
+  readonly keys?: readonly string[] | undefined
   readonly signal: AbortSignal
   /** 1 to 3, 2 is usual. */
   readonly priority: number
@@ -34,8 +36,9 @@ export interface ExtractRequest extends Omit<ImageRequest, 'bytes'> {
 
 export interface Extracted extends Omit<PreparedImage, 'data'> {
   /** uint8 RGB [height, width, 3], when asked for. */
-  readonly input: Uint8Array<ArrayBuffer> | undefined
-  readonly tensors: Tensors
+  readonly input: Uint8Array | undefined
+  /** float32; read only, for a kept result is in other answers too. */
+  readonly tensors: Partial<Record<OutputName, { readonly shape: readonly number[], readonly data: Float32Array }>>
 }
 
 /** Told of every image; metrics listen here. */
@@ -51,15 +54,17 @@ export class Extractor {
   readonly #decoder: ImageDecoder
   readonly #engine: Engine
   readonly #admission: Admission
+  readonly #cache: ResultCache | undefined
   readonly #observer: ExtractObserver
   /** What one image takes, smoothed. */
   #decodeMs = 0
   #inferMs = 0
 
-  constructor (parts: { decoder: ImageDecoder, engine: Engine, admission: Admission, observer: ExtractObserver }) {
+  constructor (parts: { decoder: ImageDecoder, engine: Engine, admission: Admission, cache?: ResultCache | undefined, observer: ExtractObserver }) {
     this.#decoder = parts.decoder
     this.#engine = parts.engine
     this.#admission = parts.admission
+    this.#cache = parts.cache
     this.#observer = parts.observer
   }
 
@@ -81,7 +86,7 @@ export class Extractor {
     const one = async (bytes: Uint8Array, index: number): Promise<Extracted> => {
       this.#observer.imageReceived({ bytes: bytes.length })
       try {
-        const extracted = await this.#one(request, bytes, signal)
+        const extracted = await this.#keptOrRun(request, index, signal)
         leave('done')
         this.#observer.imageEnded({ model, outcome: 'ok' })
         return extracted
@@ -101,7 +106,23 @@ export class Extractor {
     return this.#decodeMs * (1 + this.#decoder.waiting / this.#decoder.threads) + this.#engine.backlogMs() + this.#inferMs
   }
 
-  async #one (request: ExtractRequest, bytes: Uint8Array, signal: AbortSignal): Promise<Extracted> {
+  /** An image waits for an equal one's run as it would for an instance: that time counts as `queue`. */
+  async #keptOrRun (request: ExtractRequest, index: number, signal: AbortSignal): Promise<Extracted> {
+    const bytes = request.images[index]!
+    const key = request.keys?.[index]
+    if (this.#cache === undefined || key === undefined) return await this.#run(request, bytes, signal)
+    const asked = performance.now()
+    let ran = false
+    const extracted = await this.#cache.get(key, signal, async shared => {
+      ran = true
+      const release = this.#engine.hold(request.model) // who asked first may leave before the run ends
+      return await this.#run(request, bytes, shared).finally(release)
+    })
+    if (!ran) request.timings.queue = Math.max(request.timings.queue, performance.now() - asked)
+    return extracted
+  }
+
+  async #run (request: ExtractRequest, bytes: Uint8Array, signal: AbortSignal): Promise<Extracted> {
     const { model, geometry, autoorient, timings } = request
     const decoding = performance.now()
     const { data, decodeMs: ownMs, ...prepared } = await this.#decoder.prepare({ bytes, geometry, autoorient }, { signal, priority: request.priority })

@@ -11,6 +11,6 @@ await serveTasks<EncodeTask, Uint8Array>(async () => ({
     const encoded = encodeAnswer(answer, type)
     // A small Buffer lies in Node's shared pool, which must not be transferred.
     const own = encoded.byteLength === encoded.buffer.byteLength ? encoded : Uint8Array.from(encoded)
-    return { result: own, transfer: [own.buffer as ArrayBuffer] }
+    return { result: own, transfer: own.buffer instanceof ArrayBuffer ? [own.buffer] : [] }
   }
 }))

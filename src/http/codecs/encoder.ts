@@ -17,7 +17,8 @@ export class Encoder {
     const arrays = dataOf(answer)
     const size = arrays.reduce((sum, data) => sum + data.byteLength, 0)
     if (size <= INLINE_BYTES) return encodeAnswer(answer, type)
-    const transfer = new Set(arrays.filter(data => data.byteLength === data.buffer.byteLength).map(data => data.buffer as ArrayBuffer))
+    // What lies in shared memory is a kept result's and reaches the thread as it is.
+    const transfer = new Set(arrays.filter(data => data.byteLength === data.buffer.byteLength).map(data => data.buffer).filter(buffer => buffer instanceof ArrayBuffer))
     const encoded = await this.#pool.run({ answer, type }, { transfer: [...transfer], signal })
     return Buffer.from(encoded.buffer, encoded.byteOffset, encoded.byteLength)
   }

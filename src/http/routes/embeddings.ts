@@ -1,4 +1,5 @@
 import type { FastifyInstance } from 'fastify'
+import type { ExtractRequest } from '../../inference/extract.js'
 import type { OutputName } from '../../model/network.js'
 import { readInputs } from '../body/read-inputs.js'
 import type { Answer, MediaType } from '../codecs/answer.js'
@@ -6,19 +7,20 @@ import { stack } from '../codecs/stack.js'
 import { EMBEDDINGS_PARAMETERS, readEmbeddings, type EmbeddingsParameters } from '../parameters/embeddings.js'
 import { Fields } from '../parameters/fields.js'
 import { readGeometry } from '../parameters/geometry.js'
-import { negotiate, sendAnswer, type InferenceParts } from './inference-parts.js'
+import { identify, negotiate, sendAnswer, sendHeld, type InferenceParts } from './inference-parts.js'
 
 /** `POST /v1/embeddings`: images in, one pooled vector each out, in OpenAI's shape. */
 export function embeddingsRoute (app: FastifyInstance, parts: InferenceParts): void {
   app.post('/v1/embeddings', async (request, reply) => {
     const type = negotiate(request)
     const submission = await readInputs(request, parts.limits)
+    const digests = await parts.keys?.digests(submission.images, request.lifetime)
     const fields = new Fields(EMBEDDINGS_PARAMETERS, request.query as Record<string, unknown>, submission.fields)
     const model = parts.catalog.get(fields.text('model'))
     request.modelId = model.id
     const parameters = readEmbeddings(fields)
     const output: OutputName = `${parameters.stage}.${parameters.pool}`
-    const images = await parts.extractor.extract({
+    const extraction: ExtractRequest = {
       model,
       images: submission.images,
       ...readGeometry(fields, model.preprocess),
@@ -28,9 +30,12 @@ export function embeddingsRoute (app: FastifyInstance, parts: InferenceParts): v
       priority: request.priority,
       deadline: request.deadline,
       timings: request.timings
-    })
+    }
+    const identity = identify(parts, request, digests, extraction, { model: model.id, type, ...parameters })
+    if (identity?.held === true) return await sendHeld(reply, identity)
+    const images = await parts.extractor.extract({ ...extraction, keys: identity?.keys })
     const vectors = images.map(({ tensors }) => parameters.normalize ? normalized(tensors[output]!.data) : tensors[output]!.data)
-    return await sendAnswer(parts, request, reply, answerOf(model.id, vectors, parameters, type), type)
+    return await sendAnswer(parts, request, reply, answerOf(model.id, vectors, parameters, type), type, identity)
   })
 }
 

@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import { invalidParameter } from '../../errors.js'
-import type { Extracted } from '../../inference/extract.js'
+import type { Extracted, ExtractRequest } from '../../inference/extract.js'
 import type { LoadedModel } from '../../weights/load.js'
 import { mapsOf, strideOf } from '../../model/shapes.js'
 import { readImages } from '../body/read-images.js'
@@ -10,13 +10,14 @@ import { stack } from '../codecs/stack.js'
 import { FEATURES_PARAMETERS, oneStage, readFeatures, type FeaturesParameters, type StageName } from '../parameters/features.js'
 import { Fields } from '../parameters/fields.js'
 import { readGeometry } from '../parameters/geometry.js'
-import { negotiate, sendAnswer, type InferenceParts } from './inference-parts.js'
+import { identify, negotiate, sendAnswer, sendHeld, type InferenceParts } from './inference-parts.js'
 
 /** `POST /v1/features`: images in, the asked stages' maps out. */
 export function featuresRoute (app: FastifyInstance, parts: InferenceParts): void {
   app.post('/v1/features', async (request, reply) => {
     const type = negotiate(request)
     const submission = await readImages(request, parts.limits)
+    const digests = await parts.keys?.digests(submission.images, request.lifetime)
     const fields = new Fields(FEATURES_PARAMETERS, request.query as Record<string, unknown>, submission.fields)
     const model = parts.catalog.get(fields.text('model'))
     request.modelId = model.id
@@ -25,7 +26,7 @@ export function featuresRoute (app: FastifyInstance, parts: InferenceParts): voi
     if (type !== 'application/json' && fields.text('encoding') !== undefined) throw invalidParameter('encoding', `left out with ${type}`, parameters.encoding)
 
     const outputs = parameters.stages.filter(stage => stage !== 'input')
-    const images = await parts.extractor.extract({
+    const extraction: ExtractRequest = {
       model,
       images: submission.images,
       ...readGeometry(fields, model.preprocess),
@@ -35,9 +36,12 @@ export function featuresRoute (app: FastifyInstance, parts: InferenceParts): voi
       priority: request.priority,
       deadline: request.deadline,
       timings: request.timings
-    })
+    }
+    const identity = identify(parts, request, digests, extraction, { model: model.id, type, ...parameters })
+    if (identity?.held === true) return await sendHeld(reply, identity)
+    const images = await parts.extractor.extract({ ...extraction, keys: identity?.keys })
     const answer = type === 'application/json' ? asFeatures(model, images, parameters) : asStack(images, parameters, type)
-    return await sendAnswer(parts, request, reply, answer, type)
+    return await sendAnswer(parts, request, reply, answer, type, identity)
   })
 }
 
