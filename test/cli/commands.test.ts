@@ -23,7 +23,7 @@ function folder (t: Test): string {
 
 const COMMANDS = { serve: runServe, pull: runPull, import: runImport, export: runExport }
 
-const environment = (env: Record<string, string>): NodeJS.ProcessEnv => ({ ...process.env, HOST: '127.0.0.1', PORT: '0', LOG_LEVEL: 'warn', INSTANCES: '1', ...env })
+const environment = (env: Record<string, string>): NodeJS.ProcessEnv => ({ ...process.env, HOST: '127.0.0.1', PORT: '0', LOG_LEVEL: 'warn', INSTANCES: '1', TUNE: 'off', ...env })
 
 interface Ended { code: number, stdout: string, stderr: string }
 
