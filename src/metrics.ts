@@ -62,6 +62,7 @@ export class Metrics {
   readonly batchSize = new Histogram({ ...this.#common, name: 'vovnet_batch_size', help: 'Images in a run', labelNames: ['model'] as const, buckets: BATCH })
   readonly batches = new Counter({ ...this.#common, name: 'vovnet_batches_total', help: 'Runs by the depth of their graph', labelNames: ['model', 'depth'] as const })
   readonly engineEvents = new Counter({ ...this.#common, name: 'vovnet_engine_events_total', help: 'Threads replaced or lost, batches halved for memory, runs that hung', labelNames: ['event'] as const })
+  readonly reloads = new Counter({ ...this.#common, name: 'vovnet_reloads_total', help: 'Models loaded, unloaded or failed to load while serving', labelNames: ['outcome'] as const })
   readonly inflight = new Gauge({ ...this.#common, name: 'vovnet_inflight_requests', help: 'Inference requests being worked on' })
   readonly imageBytes = new Histogram({ ...this.#common, name: 'vovnet_image_bytes', help: 'Size of the encoded images received', buckets: BYTES })
   readonly imagePixels = new Histogram({ ...this.#common, name: 'vovnet_image_pixels', help: 'Pixels of the images decoded', buckets: PIXELS })
@@ -78,6 +79,7 @@ export class Metrics {
     for (const event of ENGINE_EVENTS) this.engineEvents.inc({ event }, 0)
     for (const reason of OVERLOAD) this.rejections.inc({ reason }, 0)
     for (const phase of PHASES) this.cancellations.inc({ phase }, 0)
+    for (const outcome of ['loaded', 'unloaded', 'failed']) this.reloads.inc({ outcome }, 0)
     const gauge = <Label extends string>(name: string, help: string, labelNames: readonly Label[], fill: (gauge: Gauge<Label>) => void): void => {
       const live: Gauge<Label> = new Gauge<Label>({ ...this.#common, name, help, labelNames, collect: () => { live.reset(); fill(live) } })
     }
