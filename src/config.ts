@@ -88,9 +88,10 @@ export const SETTINGS = {
   PRECISION: choice('auto', ['auto', 'fp32', 'fp16', 'int8'], 'what the network computes in; auto is fp16 on cuda and tensorrt where it is exact enough, else fp32; int8 is refused, not built yet'),
   DEVICES: integers(0, 255, 'numbers of the GPUs to use, an instance or more on each; empty takes the first'),
   WARM_SIZES: sizes(4096, 'input sizes besides each model\'s own that a GPU runs in every batch size before it is ready, e.g. 640x480'),
-  INSTANCES: integerOrAuto(1, 256, 'inference threads, each with a session of its own; auto is one a core'),
-  THREADS_PER_INSTANCE: integerOrAuto(1, 256, 'cores one run uses; auto is 1'),
-  MAX_BATCH_SIZE: integerOrAuto(1, 1024, 'images in one run at the most; auto is 1 on a CPU, where a batch gains nothing'),
+  INSTANCES: integerOrAuto(1, 256, 'inference threads, each with a session of its own; auto is measured'),
+  THREADS_PER_INSTANCE: integerOrAuto(1, 256, 'cores one run uses; auto is measured, and all of them for a run that is alone'),
+  MAX_BATCH_SIZE: integerOrAuto(1, 1024, 'images in one run at the most; auto is measured'),
+  TUNE: choice('brief', ['off', 'brief', 'thorough'], 'measuring of what is auto: brief takes seconds at the first start and is remembered beside the checkpoint, thorough takes minutes and replaces that'),
   MAX_QUEUE_DELAY_MS: integer(0, 0, 60_000, 'time a run may wait for more images, where that was measured to pay; 0 never waits'),
   MAX_QUEUE_SIZE: integer(256, 1, 1_000_000, 'images in the service at once, decoding included; over it 429'),
   MAX_QUEUE_BYTES: integer(2 ** 29, 1, 2 ** 40, 'encoded bytes in the service at once; over it 429'),
@@ -103,6 +104,8 @@ export const SETTINGS = {
   CACHE_MB: integer(0, 0, 2 ** 20, 'MiB of results kept by image, see "Cache"; 0 is off'),
   DECODE_THREADS: integerOrAuto(1, 256, 'threads that decode and resize; auto is one a core'),
   DECODE_MODE: choice('exact', ['exact', 'fast'], 'exact equals Pillow; fast lets JPEG decoding shrink big photos, see bench/README.md'),
+  WATCH_INTERVAL_MS: integer(5000, 0, 3_600_000, 'how often the weights folder is looked at for changes; 0 leaves it to SIGHUP'),
+  DRAIN_DELAY_MS: integer(2000, 0, 3_600_000, 'time after SIGTERM in which readiness says 503 and requests are still taken, for balancers to notice'),
   SHUTDOWN_GRACE_MS: integer(20_000, 0, 3_600_000, 'time for what is in to be answered after SIGTERM'),
   LOG_LEVEL: choice('info', ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], 'least level that is logged')
 }

@@ -1,35 +1,52 @@
-import { availableParallelism } from 'node:os'
+import { setTimeout as sleep } from 'node:timers/promises'
 import closeWithGrace from 'close-with-grace'
 import { buildApp } from './app.js'
 import type { Config } from './config.js'
-import { ServiceError, show } from './errors.js'
+import { ServiceError } from './errors.js'
 import { chooseDevice } from './inference/choose-device.js'
+import { usableCores } from './inference/cores.js'
 import { deviceTrial } from './inference/device-trial.js'
-import { defaultPlan } from './inference/plan.js'
-import { findModels, modelAt, type ModelEntry } from './weights/folder.js'
+import { Planner } from './inference/planner.js'
+import { modelAt, type ModelEntry } from './weights/folder.js'
 import { loadModel } from './weights/load.js'
 import { pullMissing } from './weights/pull-missing.js'
+import { selectModels } from './weights/select.js'
 
 /**
  * The life of the process: load, listen, warm up, say so in one line, and drain on SIGTERM or SIGINT.
  * @param file one checkpoint, or a folder that holds one, to serve in place of the weights folder
  */
 export async function serve (config: Config, file?: string): Promise<void> {
-  const cores = availableParallelism()
-  const plan = defaultPlan(config, cores)
-  const entries = file === undefined ? await chosen(config) : [modelAt(file)]
-  const models = entries.map(entry => ({ model: loadModel(entry), plan }))
-  const device = await chooseDevice(config, deviceTrial(models.map(({ model }) => model)))
+  const cores = usableCores()
+  if (file === undefined) await pullMissing({ endpoint: config.HF_ENDPOINT, token: config.HF_TOKEN }, config.MODELS, config.WEIGHTS_DIR, process.stderr)
+  const scan = (): ModelEntry[] => file === undefined ? selectModels(config.WEIGHTS_DIR, config.MODELS) : [modelAt(file)]
+  const entries = scan()
+  const loaded = entries.map(loadModel)
+  const device = await chooseDevice(config, deviceTrial(loaded))
+  const planner = new Planner({ settings: config, device, cores, memory: process.availableMemory() / loaded.length })
+  const models = await planner.plan(loaded)
   const decodeThreads = config.DECODE_THREADS === 'auto' ? cores : config.DECODE_THREADS
-  const { http, warm, drain } = await buildApp({ config, device, models, decodeThreads, logger: { level: config.LOG_LEVEL } })
+  const { http, warm, drain, reload } = await buildApp({ config, device, models, source: { entries, scan, plan: model => planner.recall(model) }, decodeThreads, logger: { level: config.LOG_LEVEL }, onHung })
+
   http.log[device.fallback === true ? 'warn' : 'info'](device, 'device chosen')
 
-  const grace = closeWithGrace({ delay: Math.max(1, config.SHUTDOWN_GRACE_MS), logger: http.log }, async ({ err, signal }) => {
+  function onHung (): void {
+    http.log.fatal('a run hangs in native code: answering what can be, then ending the process')
+    drain()
+    setTimeout(endNow, config.SHUTDOWN_GRACE_MS)
+    http.close().then(endNow, endNow)
+  }
+
+  // SIGHUP is ours: it reloads. A second signal while shutting down ends the process at once.
+  const grace = closeWithGrace({ delay: Math.max(1, config.SHUTDOWN_GRACE_MS), logger: http.log, skip: ['SIGHUP'] }, async ({ err, signal }) => {
     if (err !== undefined) http.log.fatal({ err }, 'unexpected error, shutting down')
     else http.log.info({ signal }, 'shutting down: answering what is in')
     drain()
+    // Balancers need a moment to notice; whoever pressed Ctrl-C does not.
+    if (signal === 'SIGTERM') await sleep(Math.min(config.DRAIN_DELAY_MS, config.SHUTDOWN_GRACE_MS / 2))
     await http.close()
   })
+  process.on('SIGHUP', () => { void reload() })
 
   let url: string
   try {
@@ -43,23 +60,14 @@ export async function serve (config: Config, file?: string): Promise<void> {
       : error
   }
   const local = url.replace('0.0.0.0', '127.0.0.1').replace('[::]', '[::1]')
-  for (const { model, plan } of models) {
-    http.log.info({ model: model.id, variant: model.network.variant.name, dialect: model.dialect, sha256: model.sha256, provider: device.provider, precision: device.precision, ...plan, node: process.version }, 'model ready')
+  for (const { model, plan, report } of models) {
+    http.log.info({ model: model.id, variant: model.network.variant.name, dialect: model.dialect, sha256: model.sha256, provider: device.provider, precision: device.precision, ...plan, cores, tuning: report, node: process.version }, 'model ready')
   }
   process.stdout.write(`vovnet-serve is ready on ${local} with ${models.map(({ model }) => `${model.id} (${model.network.variant.name})`).join(', ')} on ${device.provider}; ` +
     `try: curl -H 'content-type: image/jpeg' --data-binary @photo.jpg '${local}/v1/embeddings'\n`)
 }
 
-/** The models MODELS names, in its order, those pulled first that are not there; or all found. */
-async function chosen ({ MODELS, WEIGHTS_DIR, HF_ENDPOINT, HF_TOKEN }: Config): Promise<readonly ModelEntry[]> {
-  await pullMissing({ endpoint: HF_ENDPOINT, token: HF_TOKEN }, MODELS, WEIGHTS_DIR, process.stderr)
-  const found = findModels(WEIGHTS_DIR)
-  const ids = found.map(({ id }) => id)
-  if (found.length === 0) throw new ServiceError('weights_folder', `${WEIGHTS_DIR} must hold at least one model, found none; vovnet-serve init V-19-slim-dw-eSE writes one to try`, { param: 'WEIGHTS_DIR' })
-  if (MODELS.length === 0) return found
-  return MODELS.map(id => {
-    const entry = found.find(one => one.id === id)
-    if (entry === undefined) throw new ServiceError('weights_folder', `MODELS must name models of ${WEIGHTS_DIR} (${ids.join(', ')}), received ${show(id)}`, { param: 'MODELS' })
-    return entry
-  })
+/** process.exit waits for, or aborts on, a thread inside a native call; only a signal ends the process with one. */
+function endNow (): void {
+  process.kill(process.pid, 'SIGKILL')
 }

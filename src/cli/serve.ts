@@ -13,13 +13,19 @@ Usage: vovnet-serve serve [FILE] [options]
 
   FILE   a checkpoint as it was published, or a folder that holds one; the weights folder, MODELS and DEFAULT_MODEL are left aside then
 
-Each option is also an environment variable, in capitals with underscores: --port is PORT. The option wins.
+Each option is also an environment variable, in capitals with underscores: --port is PORT. The option wins. --tune alone is --tune thorough.
 
 ${rows.join('\n')}
 `
 }
 
-export async function run (args: string[]): Promise<void> {
+/** `--tune` without a value, the flag's usual way to be given, is the thorough one. */
+function completeTune (args: readonly string[]): string[] {
+  return args.map((arg, index) => arg === '--tune' && SETTINGS.TUNE.parse(args[index + 1] ?? '') === undefined ? '--tune=thorough' : arg)
+}
+
+export async function run (given: string[]): Promise<void> {
+  const args = completeTune(given)
   if (args.includes('--help') || args.includes('-h')) {
     process.stdout.write(help())
     return

@@ -56,9 +56,8 @@ export class Extractor {
   readonly #admission: Admission
   readonly #cache: ResultCache | undefined
   readonly #observer: ExtractObserver
-  /** What one image takes, smoothed. */
+  /** What preparing one image takes, smoothed. */
   #decodeMs = 0
-  #inferMs = 0
 
   constructor (parts: { decoder: ImageDecoder, engine: Engine, admission: Admission, cache?: ResultCache | undefined, observer: ExtractObserver }) {
     this.#decoder = parts.decoder
@@ -101,9 +100,12 @@ export class Extractor {
     return await Promise.all(request.images.map(one)).finally(release)
   }
 
-  /** Milliseconds until a request that came now would have an answer. */
+  /**
+   * Milliseconds until a request that came now would have its turn. What its own work takes is left out: an idle service takes
+   * every request, and so goes on learning from it.
+   */
   #expectedMs (): number {
-    return this.#decodeMs * (1 + this.#decoder.waiting / this.#decoder.threads) + this.#engine.backlogMs() + this.#inferMs
+    return this.#decodeMs * this.#decoder.waiting / this.#decoder.threads + this.#engine.backlogMs()
   }
 
   /** An image waits for an equal one's run as it would for an instance: that time counts as `queue`. */
@@ -134,7 +136,6 @@ export class Extractor {
     if (request.outputs.length === 0) return { ...prepared, input, tensors: {} }
     requireInputSize(model.network, depthFor(request.outputs), prepared.height, prepared.width)
     const { tensors, queueMs, inferMs } = await this.#engine.infer({ ...request, data, width: prepared.width, height: prepared.height, signal })
-    this.#inferMs = smoothed(this.#inferMs, inferMs)
     timings.queue = Math.max(timings.queue, queueMs)
     timings.infer = Math.max(timings.infer, inferMs)
     this.#observer.imageInferred({ model: model.id, queueMs, inferMs })

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { buildTestApp, floats, form, picture } from '../build-test-app.js'
 
-interface Feature { shape: number[], stride: number, dtype: string, data: string }
+interface Feature { shape: number[], stride: number | null, dtype: string, data: string }
 interface Answer { model: string, images: Array<{ source: object, input: object, geometry: Record<string, number>, features: Record<string, Feature> }> }
 
 const jpeg = { 'content-type': 'image/jpeg' }
@@ -83,6 +83,15 @@ t.test('a form with several images and its parameters as fields', async t => {
 
   const npy = await http.inject({ method: 'POST', url: '/v1/features', ...withHeader(form([{ name: 'a', value: a }, { name: 'b', value: b }]), { accept: 'application/x-npy' }) })
   t.match(npy.rawPayload.toString('latin1', 10, 100), /'shape': \(2, 512, 2, 2\)/)
+})
+
+t.test('a classifier\'s logits on request, beside a map', async t => {
+  const { http } = await buildTestApp(t)
+  const response = await http.inject({ method: 'POST', url: '/v1/features?stages=logits,stage5', headers: jpeg, payload: await picture(64, 64) })
+  const { logits, stage5 } = response.json<Answer>().images[0]!.features
+  t.match(logits, { shape: [10], dtype: 'float32', stride: null })
+  t.equal(floats(logits!.data).length, 10)
+  t.match(stage5, { shape: [512, 2, 2] })
 })
 
 t.test('images of different sizes do not stack', async t => {

@@ -15,7 +15,7 @@ export interface FeaturesAnswer {
     readonly source: SourceInfo
     readonly input: { readonly width: number, readonly height: number }
     readonly geometry: SourceMapping
-    readonly features: ReadonlyArray<{ readonly array: NamedArray, readonly stride: number }>
+    readonly features: ReadonlyArray<{ readonly array: NamedArray, readonly stride: number | null }>
   }>
 }
 

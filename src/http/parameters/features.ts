@@ -1,5 +1,6 @@
 import { invalidParameter } from '../../errors.js'
-import type { MapName } from '../../model/network.js'
+import type { MapName, Network } from '../../model/network.js'
+import { mapsOf } from '../../model/shapes.js'
 import type { Fields } from './fields.js'
 import { GEOMETRY_PARAMETERS } from './geometry.js'
 
@@ -8,8 +9,8 @@ export const FEATURES_PARAMETERS = ['model', 'stages', 'dtype', 'encoding', ...G
 export const DTYPES = ['float32', 'float16'] as const
 export type Dtype = typeof DTYPES[number]
 
-/** What a features request may ask for: the network's maps, and `input`, the uint8 image the network saw. */
-export type StageName = MapName | 'input'
+/** What a features request may ask for: the network's maps, `input`, the uint8 image the network saw, and a classifier's `logits`. */
+export type StageName = MapName | 'input' | 'logits'
 
 export interface FeaturesParameters {
   readonly stages: readonly StageName[]
@@ -17,10 +18,10 @@ export interface FeaturesParameters {
   readonly encoding: 'base64' | 'list'
 }
 
-/** @param maps the maps the model puts out */
-export function readFeatures (fields: Fields, maps: readonly MapName[]): FeaturesParameters {
+export function readFeatures (fields: Fields, network: Network): FeaturesParameters {
+  const known: StageName[] = ['input', ...mapsOf(network), ...network.classes > 0 ? ['logits' as const] : []]
   return {
-    stages: fields.list<StageName>('stages', ['input', ...maps]) ?? ['stage5'],
+    stages: fields.list<StageName>('stages', known) ?? ['stage5'],
     dtype: fields.choice('dtype', DTYPES) ?? 'float32',
     encoding: fields.choice('encoding', ['base64', 'list']) ?? 'base64'
   }

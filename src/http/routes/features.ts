@@ -2,7 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import { invalidParameter } from '../../errors.js'
 import type { Extracted, ExtractRequest } from '../../inference/extract.js'
 import type { LoadedModel } from '../../weights/load.js'
-import { mapsOf, strideOf } from '../../model/shapes.js'
+import { strideOf } from '../../model/shapes.js'
 import { readImages } from '../body/read-images.js'
 import type { NamedArray } from '../codecs/array.js'
 import type { Answer } from '../codecs/answer.js'
@@ -21,7 +21,7 @@ export function featuresRoute (app: FastifyInstance, parts: InferenceParts): voi
     const fields = new Fields(FEATURES_PARAMETERS, request.query as Record<string, unknown>, submission.fields)
     const model = parts.catalog.get(fields.text('model'))
     request.modelId = model.id
-    const parameters = readFeatures(fields, mapsOf(model.network))
+    const parameters = readFeatures(fields, model.network)
     if (type !== 'application/json') oneStage(parameters.stages, type)
     if (type !== 'application/json' && fields.text('encoding') !== undefined) throw invalidParameter('encoding', `left out with ${type}`, parameters.encoding)
 
@@ -55,7 +55,7 @@ function asFeatures (model: LoadedModel, images: readonly Extracted[], { stages,
       source: image.source,
       input: { width: image.width, height: image.height },
       geometry: image.mapping,
-      features: stages.map(stage => ({ array: arrayOf(image, stage), stride: stage === 'input' ? 1 : strideOf(model.network, stage) }))
+      features: stages.map(stage => ({ array: arrayOf(image, stage), stride: strideFor(model, stage) }))
     }))
   }
 }
@@ -69,6 +69,12 @@ function arrayOf (image: Extracted, stage: StageName): NamedArray {
   if (stage === 'input') return { name: stage, shape: [3, image.height, image.width], dtype: 'uint8', data: planar(image.input!, image.width * image.height) }
   const { shape, data } = image.tensors[stage]!
   return { name: stage, shape, dtype: 'float32', data }
+}
+
+/** Input pixels a cell stands for; null for logits, which have no place. */
+function strideFor ({ network }: LoadedModel, stage: StageName): number | null {
+  if (stage === 'logits') return null
+  return stage === 'input' ? 1 : strideOf(network, stage)
 }
 
 /** RGBRGB... to RR..GG..BB. */
