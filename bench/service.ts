@@ -7,12 +7,12 @@ import { readFileSync, readdirSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
-import { spawn } from 'node:child_process'
 import autocannon from 'autocannon'
 import { ImageDecoder } from '../src/image/image-decoder.js'
 import { modelAt } from '../src/weights/folder.js'
 import { loadModel } from '../src/weights/load.js'
 import type { BareData } from './bare-worker.js'
+import { startService } from './served.js'
 
 const [folder = '../shared/images', seconds = '8'] = process.argv.slice(2)
 const duration = Number(seconds)
@@ -46,10 +46,7 @@ async function decode (size: number): Promise<number> {
 }
 
 async function service (size: number): Promise<{ rate: number, p50: number, p99: number, errors: number, gapMs: number }> {
-  const child = spawn(process.execPath, ['dist/cli.js', 'serve'], { env: { ...process.env, PORT: '0', HOST: '127.0.0.1', LOG_LEVEL: 'warn' } })
-  let output = ''
-  while (!output.includes('is ready')) output += String((await once(child.stdout, 'data'))[0])
-  const url = /ready on (\S+)/.exec(output)![1]!
+  const { url, stop } = await startService()
   const load = async (seconds: number): Promise<autocannon.Result> => await autocannon({
     url: `${url}/v1/embeddings?size=${size}&encoding_format=base64`,
     connections: 16,
@@ -60,8 +57,7 @@ async function service (size: number): Promise<{ rate: number, p50: number, p99:
   await fetch(`${url}/metrics`) // each scrape starts a new window for the largest gap
   const result = await load(duration)
   const metrics = await (await fetch(`${url}/metrics`)).text()
-  child.kill('SIGTERM')
-  await once(child, 'exit')
+  await stop()
   const gapMs = Number(/^vovnet_event_loop_lag_seconds (\S+)/m.exec(metrics)![1]) * 1000
   return { rate: result.requests.total / result.duration, p50: result.latency.p50, p99: result.latency.p99, errors: result.non2xx + result.errors, gapMs }
 }

@@ -42,7 +42,7 @@ t.test('ten times what the service can do: it goes on answering, refuses the res
   t.ok(refused.length > served.length, `${refused.length} refused, ${served.length} served`)
   t.ok(refused.every(({ retryAfter }) => Number(retryAfter) >= 1), 'each refusal says when to come again')
   const goodput = served.length / SECONDS
-  // The client runs on the same two cores as the service and pays for every refusal: bench/overload.ts keeps it apart.
+  // The client runs on the same two cores as the service and pays for every refusal: bench/load.ts keeps it apart.
   t.ok(goodput > 0.5 * peak, `goodput ${goodput.toFixed(0)}/s of a peak of ${peak.toFixed(0)}/s`)
   const bound = LIMIT / goodput * 1000
   const worst = p99(served.map(({ ms }) => ms))
