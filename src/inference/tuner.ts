@@ -25,7 +25,7 @@ export interface Effort {
 
 /** While a start waits: what does not fit into the budget is left out. */
 export const BRIEF: Effort = { budgetMs: 2400, windowMs: 15, rounds: 3, patience: 2, exact: false }
-/** Half a minute on two cores, a few on many. */
+/** A minute on two cores, a few on many; longer where a run takes longer than the window. */
 export const THOROUGH: Effort = { budgetMs: Infinity, windowMs: 500, rounds: 4, patience: 2, exact: true }
 
 /** What stands is replaced by something so much faster, not for less: every change costs a measurement's doubt. */
