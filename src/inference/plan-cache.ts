@@ -2,12 +2,14 @@ import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { cpus } from 'node:os'
 import { basename, dirname, join } from 'node:path'
+import { VERSION } from '../version.js'
 import type { LoadedModel } from '../weights/load.js'
 import type { Means, PlanSettings, RunPlan } from './plan.js'
 
 /** Whatever a measurement depends on: another value of any of it, and the plan is measured anew. */
 export interface PlanKey {
-  readonly version: 1
+  /** The service's, for the graphs it writes. */
+  readonly version: string
   readonly cpu: string
   readonly cores: number
   readonly architecture: string
@@ -31,7 +33,7 @@ const { version: ORT_VERSION } = createRequire(import.meta.url)('onnxruntime-nod
 
 export function planKey ({ sha256, preprocess: { geometry } }: LoadedModel, { INSTANCES, THREADS_PER_INSTANCE, MAX_BATCH_SIZE }: PlanSettings, { device, cores }: Means): PlanKey {
   return {
-    version: 1,
+    version: VERSION,
     cpu: cpus()[0]?.model ?? 'unknown',
     cores,
     architecture: process.arch,

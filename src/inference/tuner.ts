@@ -26,7 +26,7 @@ export interface Effort {
 /** While a start waits: what does not fit into the budget is left out. */
 export const BRIEF: Effort = { budgetMs: 2400, windowMs: 15, rounds: 3, patience: 2, exact: false }
 /** A minute on two cores, a few on many; longer where a run takes longer than the window. */
-export const THOROUGH: Effort = { budgetMs: Infinity, windowMs: 500, rounds: 4, patience: 2, exact: true }
+export const THOROUGH: Effort = { budgetMs: Infinity, windowMs: 500, rounds: 5, patience: 2, exact: true }
 
 /** What stands is replaced by something so much faster, not for less: every change costs a measurement's doubt. */
 const WORTHWHILE = 1.05
@@ -162,11 +162,20 @@ export class Tuner {
   }
 }
 
-/** By more than is worth a change, and not by luck: the usual window beats the other's best, the worst the other's usual one. */
+/**
+ * By more than is worth a change, and not by luck: the usual window beats the other's best, the worst the other's usual one.
+ * Of four windows or more one in four may be disturbed and does not count.
+ */
 function isClearlyMore (rates: readonly number[], standing: readonly number[]): boolean {
-  return median(rates) > median(standing) * WORTHWHILE && median(rates) > Math.max(...standing) && Math.min(...rates) > median(standing)
+  const disturbed = rates.length >> 2
+  const usual = median(rates)
+  return usual > median(standing) * WORTHWHILE && usual > sorted(standing).at(-1 - disturbed)! && sorted(rates)[disturbed]! > median(standing)
 }
 
 function median (values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[values.length >> 1]!
+  return sorted(values)[values.length >> 1]!
+}
+
+function sorted (values: readonly number[]): number[] {
+  return [...values].sort((a, b) => a - b)
 }

@@ -17,10 +17,10 @@ export function missing (...names: string[]): false | string {
   return absent.length === 0 ? false : `${absent.join(' and ')} not installed on this machine`
 }
 
-/** Runs a program to its end. */
+/** Runs a program to its end; what it says on both streams comes in the order it said it. */
 export function runProgram (name: string, args: readonly string[]): { code: number | null, output: string } {
-  const { status, stdout, stderr } = spawnSync(program(name)!, args, { encoding: 'utf8' })
-  return { code: status, output: stdout + stderr }
+  const { status, stdout } = spawnSync('/bin/sh', ['-c', 'exec "$0" "$@" 2>&1', program(name)!, ...args], { encoding: 'utf8', maxBuffer: 2 ** 26 })
+  return { code: status, output: stdout }
 }
 
 /** A folder that goes with the test. */

@@ -34,10 +34,11 @@ t.test('what is written is read, for its key alone', async t => {
     planKey({ ...model, sha256: '0' }, AUTO, MEANS),
     planKey({ ...model, preprocess: { ...model.preprocess, geometry: { ...model.preprocess.geometry, width: 96 } } }, AUTO, MEANS),
     { ...KEY, cpu: 'another' },
-    { ...KEY, onnxruntime: '0.0.1' }
+    { ...KEY, onnxruntime: '0.0.1' },
+    { ...KEY, version: '0.0.1' }
   ]
   for (const key of others) t.equal(readPlan(file, key), undefined, JSON.stringify(key))
-  t.match(KEY.onnxruntime, /^\d+\.\d+\.\d+/)
+  for (const version of [KEY.onnxruntime, KEY.version]) t.match(version, /^\d+\.\d+\.\d+/)
 })
 
 t.test('machines that share a volume keep each other\'s plans, the newest sixteen', async t => {

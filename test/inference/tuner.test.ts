@@ -84,10 +84,13 @@ t.test('what is hardly faster does not replace what stands', async t => {
 })
 
 t.test('what is faster only in some windows does not either', async t => {
-  const winner = async (standing: number[], challenging: number[]): Promise<string> => nameOf((await tune({ rates: { '2x1 b1': standing, '1x2 b1': challenging } })).best)
+  const winner = async (standing: number[], challenging: number[], effort = BRIEF): Promise<string> => nameOf((await tune({ rates: { '2x1 b1': standing, '1x2 b1': challenging } }, { effort })).best)
   t.equal(await winner([100, 100, 130], [140, 140, 120]), '1x2 b1')
   t.equal(await winner([100, 100, 145], [140, 140, 120]), '2x1 b1', 'the best window of what stands')
   t.equal(await winner([100, 125, 130], [140, 140, 120]), '2x1 b1', 'the worst of the challenger')
+  t.equal(await winner([100, 100, 190, 100, 100], [140, 140, 90, 140, 140], THOROUGH), '1x2 b1', 'of five one may be disturbed')
+  t.equal(await winner([100, 190, 190, 100, 100], [140, 140, 140, 140, 140], THOROUGH), '2x1 b1')
+  t.equal(await winner([100, 100, 100, 100, 100], [140, 140, 90, 90, 140], THOROUGH), '2x1 b1')
 })
 
 t.test('the batch grows while that pays, and no further', async t => {
