@@ -46,8 +46,7 @@ LABEL org.opencontainers.image.title="vovnet-serve" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}"
 # sharp decodes on libuv's pool, 4 threads unless told before the start; how many decode at once is DECODE_THREADS' to say.
-# ONNX Runtime reports to its maker unless told not to, before it starts.
-ENV NODE_ENV=production WEIGHTS_DIR=/weights UV_THREADPOOL_SIZE=64 ORT_DISABLE_TELEMETRY=1
+ENV NODE_ENV=production WEIGHTS_DIR=/weights UV_THREADPOOL_SIZE=64
 WORKDIR /app
 # A number, so that an orchestrator sees that it is not root. It owns nothing and needs to write nothing.
 USER 10001:10001
@@ -78,8 +77,7 @@ LABEL org.opencontainers.image.title="vovnet-serve" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}"
 # sharp decodes on libuv's pool, 4 threads unless told before the start; how many decode at once is DECODE_THREADS' to say.
-# ONNX Runtime reports to its maker unless told not to, before it starts.
-ENV NODE_ENV=production WEIGHTS_DIR=/weights UV_THREADPOOL_SIZE=64 ORT_DISABLE_TELEMETRY=1
+ENV NODE_ENV=production WEIGHTS_DIR=/weights UV_THREADPOOL_SIZE=64
 WORKDIR /app
 USER 10001:10001
 EXPOSE 8080

@@ -19,6 +19,9 @@ ${Object.entries(COMMANDS).map(([name, { about }]) => `  ${name.padEnd(9)} ${abo
 vovnet-serve <command> --help tells a command's own options.
 `
 
+// ONNX Runtime, from 1.29 on, reports to its maker unless it finds this when it starts. A thread's own environment is a copy it does not see.
+process.env['ORT_DISABLE_TELEMETRY'] ??= '1'
+
 async function main ([name = '--help', ...args]: string[]): Promise<void> {
   if (name === '--help' || name === '-h' || name === 'help') {
     process.stdout.write(HELP)
