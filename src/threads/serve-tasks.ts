@@ -1,4 +1,3 @@
-import { setPriority } from 'node:os'
 import { parentPort } from 'node:worker_threads'
 import { toWire, type FromWorker, type ToWorker } from './messages.js'
 
@@ -8,8 +7,6 @@ export interface TaskHandler<Task, Result> {
   close? (): Promise<void>
 }
 
-const NICENESS = 5
-
 /**
  * The worker's side of a TaskThread: says `ready` once `start` resolved, then answers one task after the other.
  * On `close` it releases and closes its port, so that the thread ends without ever being terminated
@@ -18,8 +15,6 @@ const NICENESS = 5
 export async function serveTasks<Task, Result> (start: () => Promise<TaskHandler<Task, Result>>): Promise<void> {
   if (parentPort === null) throw new Error('this file runs as a worker thread')
   const port = parentPort
-  // On Linux this is the calling thread's own niceness: when every core computes, the event loop still gets one at once.
-  if (process.platform === 'linux') setPriority(NICENESS)
   const post = (message: FromWorker, transfer: ArrayBuffer[] = []): void => port.postMessage(message, transfer)
   try {
     const handler = await start()
