@@ -13,7 +13,7 @@ import { embeddingsRoute } from './http/routes/embeddings.js'
 import { featuresRoute } from './http/routes/features.js'
 import { healthRoutes } from './http/routes/health.js'
 import type { InferenceParts } from './http/routes/inference-parts.js'
-import { metricsRoute } from './http/routes/metrics.js'
+import { metricsApp, metricsRoute } from './http/routes/metrics.js'
 import { modelsRoutes } from './http/routes/models.js'
 import type { ModelStatus } from './http/model-card.js'
 import { ImageDecoder } from './image/image-decoder.js'
@@ -54,6 +54,8 @@ export interface AppOptions {
 
 export interface App {
   readonly http: FastifyInstance
+  /** Where METRICS_PORT gives /metrics a listener of its own; closed with `http`. */
+  readonly metricsHttp: FastifyInstance | undefined
   /** Resolves when every thread is up and every model has run once; the service is ready from then on. */
   readonly warm: () => Promise<void>
   /** Loads what changed in the weights folder, without a failed request. */
@@ -132,11 +134,13 @@ export async function buildApp ({ config, device, models, source, decodeThreads,
   })
   healthRoutes(http, readiness)
   modelsRoutes(http, catalog, status)
-  metricsRoute(http, metrics)
+  const metricsHttp = config.METRICS_PORT === 'same' ? undefined : metricsApp(metrics)
+  if (metricsHttp === undefined) metricsRoute(http, metrics)
 
   http.addHook('onClose', async () => {
     readiness.ready = false
     metrics.close()
+    await metricsHttp?.close()
     await reloader?.close()
     await Promise.all([decoder.close(), engine.close(), encoder.close()])
   })
@@ -150,7 +154,7 @@ export async function buildApp ({ config, device, models, source, decodeThreads,
     readiness.ready = !readiness.draining
     if (config.WATCH_INTERVAL_MS > 0) reloader?.watch(config.WATCH_INTERVAL_MS)
   }
-  return { http, warm, drain, reload: async () => await reloader?.reload() }
+  return { http, metricsHttp, warm, drain, reload: async () => await reloader?.reload() }
 }
 
 /** A model's plan while it is still being loaded. */

@@ -37,6 +37,10 @@ function integerOrAuto (minimum: number, maximum: number, about: string): Settin
   }
 }
 
+function portOrSame (about: string): Setting<number | 'same'> {
+  return { fallback: 'same', about, expected: 'same or a whole number from 0 to 65535', parse: value => value === 'same' ? 'same' : parseInteger(value, 0, 65535) }
+}
+
 function choice<const Name extends string> (fallback: Name, names: readonly Name[], about: string): Setting<Name> {
   return { fallback, about, expected: `one of ${names.join(', ')}`, parse: value => names.find(name => name === value) }
 }
@@ -107,6 +111,7 @@ export const SETTINGS = {
   WATCH_INTERVAL_MS: integer(5000, 0, 3_600_000, 'how often the weights folder is looked at for changes; 0 leaves it to SIGHUP'),
   DRAIN_DELAY_MS: integer(2000, 0, 3_600_000, 'time after SIGTERM in which readiness says 503 and requests are still taken, for balancers to notice'),
   SHUTDOWN_GRACE_MS: integer(20_000, 0, 3_600_000, 'time for what is in to be answered after SIGTERM'),
+  METRICS_PORT: portOrSame('port of a listener for /metrics alone; same leaves it on PORT'),
   LOG_LEVEL: choice('info', ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], 'least level that is logged')
 }
 

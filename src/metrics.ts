@@ -74,6 +74,8 @@ export class Metrics {
 
   constructor (state: LiveState) {
     collectDefaultMetrics({ register: this.registry })
+    // Gauges with a counter's name, and no more than the sums of those without it.
+    for (const kind of ['handles', 'requests', 'resources']) this.registry.removeSingleMetric(`nodejs_active_${kind}_total`)
     this.#loopDelay.enable()
     // To Prometheus a counter that appears with its first event has always been 1: nothing would seem to have happened.
     for (const event of ENGINE_EVENTS) this.engineEvents.inc({ event }, 0)

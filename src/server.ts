@@ -26,7 +26,7 @@ export async function serve (config: Config, file?: string): Promise<void> {
   const planner = new Planner({ settings: config, device, cores, memory: process.availableMemory() / loaded.length })
   const models = await planner.plan(loaded)
   const decodeThreads = config.DECODE_THREADS === 'auto' ? cores : config.DECODE_THREADS
-  const { http, warm, drain, reload } = await buildApp({ config, device, models, source: { entries, scan, plan: model => planner.recall(model) }, decodeThreads, logger: { level: config.LOG_LEVEL }, onHung })
+  const { http, metricsHttp, warm, drain, reload } = await buildApp({ config, device, models, source: { entries, scan, plan: model => planner.recall(model) }, decodeThreads, logger: { level: config.LOG_LEVEL }, onHung })
 
   http.log[device.fallback === true ? 'warn' : 'info'](device, 'device chosen')
 
@@ -51,13 +51,12 @@ export async function serve (config: Config, file?: string): Promise<void> {
   let url: string
   try {
     url = await http.listen({ host: config.HOST, port: config.PORT })
+    if (config.METRICS_PORT !== 'same') await metricsHttp?.listen({ host: config.HOST, port: config.METRICS_PORT })
     await warm()
   } catch (error) {
     grace.uninstall() // it would end the process with 0
     await http.close() // or the threads already started keep it alive
-    throw (error as NodeJS.ErrnoException).code === 'EADDRINUSE'
-      ? new ServiceError('invalid_setting', `PORT ${config.PORT} of ${config.HOST} is already in use; --port 0 takes a free one`, { param: 'PORT' })
-      : error
+    throw portTaken(error as NodeJS.ErrnoException, config) ?? error
   }
   const local = url.replace('0.0.0.0', '127.0.0.1').replace('[::]', '[::1]')
   for (const { model, plan, report } of models) {
@@ -70,4 +69,10 @@ export async function serve (config: Config, file?: string): Promise<void> {
 /** process.exit waits for, or aborts on, a thread inside a native call; only a signal ends the process with one. */
 function endNow (): void {
   process.kill(process.pid, 'SIGKILL')
+}
+
+function portTaken ({ code, port }: NodeJS.ErrnoException & { port?: number }, { HOST, PORT, METRICS_PORT }: Config): ServiceError | undefined {
+  if (code !== 'EADDRINUSE') return undefined
+  const param = port === METRICS_PORT ? 'METRICS_PORT' : 'PORT'
+  return new ServiceError('invalid_setting', `${param} ${port ?? PORT} of ${HOST} is already in use; 0 takes a free one`, { param })
 }

@@ -9,6 +9,8 @@ const dockerfile = readFileSync('Dockerfile', 'utf8')
 const target = (name: string): string => dockerfile.split(new RegExp(`^FROM .* AS ${name}\\n`, 'm'))[1]!.split(/^FROM /m)[0]!
 const lines = (text: string): string[] => text.split('\n').filter(line => line !== '' && !line.startsWith('#'))
 
+t.setTimeout(110_000)
+
 t.test('what the Dockerfile copies is there and goes to the builder', async t => {
   const ignored = readFileSync('.dockerignore', 'utf8').split('\n')
   const copied = [...dockerfile.matchAll(/^COPY (?!--from)(.+) \S+$/gm)].flatMap(match => match[1]!.split(' '))

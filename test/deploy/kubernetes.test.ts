@@ -11,6 +11,8 @@ const OVERLAYS = ['base', 'overlays/cpu', 'overlays/gpu']
 const OF_OPERATORS = ['ServiceMonitor', 'PrometheusRule', 'ScaledObject']
 const deployment = readFileSync(join(KUBERNETES, 'base/deployment.yaml'), 'utf8')
 
+t.setTimeout(110_000)
+
 t.test('every overlay builds, and its objects keep Kubernetes\' published schemas', { skip: missing('kubectl') }, async t => {
   const noSchemas = missing('kubernetes-validate')
   if (noSchemas !== false) t.comment(`NOT VALIDATED against the schemas: ${noSchemas}`)

@@ -1,13 +1,16 @@
+import { spawnSync } from 'node:child_process'
 import { readFileSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { buildTestApp } from '../build-test-app.js'
-import { missing, runProgram } from './processes.js'
+import { missing, program, runProgram } from './processes.js'
 
 const RULES = 'deploy/prometheus/rules'
 const TESTS = 'test/deploy/prometheus-rules.yml'
 const alerts = readFileSync(join(RULES, 'alerts.yml'), 'utf8').split('\n      - alert: ').slice(1)
 const nameOf = (alert: string): string => alert.split('\n')[0]!
+
+t.setTimeout(110_000)
 
 t.test('promtool accepts the configuration and the rules', { skip: missing('promtool') }, async t => {
   for (const args of [['check', 'config', 'deploy/prometheus/prometheus.yml'], ['check', 'rules', ...readdirSync(RULES).map(file => join(RULES, file))]]) {
@@ -36,6 +39,10 @@ t.test('every alert says how bad it is and where its runbook is', async t => {
 t.test('what rules, dashboard and autoscaling ask for exists', async t => {
   const { http } = await buildTestApp(t)
   const { body } = await http.inject('/metrics')
+  if (program('promtool') !== undefined) {
+    const { status, stdout, stderr } = spawnSync(program('promtool')!, ['check', 'metrics'], { input: body, encoding: 'utf8' })
+    t.strictSame([status, stdout + stderr], [0, ''], 'promtool has nothing to say about the metrics')
+  }
   const known = new Set([...body.matchAll(/^# TYPE (\S+)/gm)].map(match => match[1]!))
   const files = [...readdirSync(RULES).map(file => join(RULES, file)), 'deploy/grafana/dashboards/vovnet-serve.json', 'deploy/kubernetes/components/autoscaling/scaledobject.yaml']
   for (const file of files) {

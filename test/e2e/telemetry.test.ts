@@ -2,6 +2,8 @@ import { once } from 'node:events'
 import t from 'tap'
 import { answers, freePort, start } from '../deploy/processes.js'
 
+t.setTimeout(110_000)
+
 t.test('ONNX Runtime does not report to its maker', { skip: process.platform === 'linux' ? false : 'seen on Linux alone' }, async t => {
   const port = await freePort()
   // With nowhere to keep the machine's id it says so as soon as it begins to report; in CI it never would.
