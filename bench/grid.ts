@@ -6,6 +6,7 @@ import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
 import { usableCores } from '../src/inference/cores.js'
 import { CPU } from '../src/inference/device.js'
@@ -60,22 +61,28 @@ async function startEngine (model: LoadedModel, plan: RunPlan): Promise<Engine> 
     maxQueueDelayMs: 0,
     runLimitMs: 60_000,
     padsBatches: false,
-    observer: { runStarted: () => {}, trouble: () => {} }
+    observer: { runEnded: () => {}, trouble: () => {} }
   })
   await engine.load([{ model, plan }])
   return engine
 }
 
-/** Images a second with four batches an instance in hand or waiting at any time. */
+/** Images answered a second, with four batches an instance in hand or waiting from before the window until after it. */
 async function engineRate (engine: Engine, model: LoadedModel, { instances, maxBatchSize }: RunPlan): Promise<number> {
   const { width, height } = model.preprocess.geometry
   const pixels = Uint8Array.from({ length: width * height * 3 }, (_, index) => index * 2654435761 >>> 24)
-  const started = performance.now()
   let images = 0
-  await Promise.all(Array.from({ length: 4 * instances * maxBatchSize }, async () => {
-    for (; performance.now() - started < seconds * 1000; images++) await engine.infer({ model, data: pixels, width, height, outputs: [OUTPUT] })
-  }))
-  return images / ((performance.now() - started) / 1000)
+  const over = new AbortController()
+  const lanes = Array.from({ length: 4 * instances * maxBatchSize }, async () => {
+    for (; !over.signal.aborted; images++) await engine.infer({ model, data: pixels, width, height, outputs: [OUTPUT] })
+  })
+  await sleep(300)
+  const [before, started] = [images, performance.now()]
+  await sleep(seconds * 1000)
+  const rate = (images - before) / ((performance.now() - started) / 1000)
+  over.abort()
+  await Promise.all(lanes)
+  return rate
 }
 
 async function compare (loaded: LoadedModel, size: number): Promise<void> {

@@ -1,5 +1,5 @@
 import type { CacheObserver } from './inference/cache/result-cache.js'
-import type { EngineObserver } from './inference/engine.js'
+import type { EngineObserver } from './inference/engine-options.js'
 import type { ExtractObserver } from './inference/extract.js'
 import type { ReloadObserver } from './inference/reloader.js'
 import type { Metrics } from './metrics.js'
@@ -10,7 +10,7 @@ interface Log { error: (details: object, message: string) => void, info: (detail
 export function observers (metrics: Metrics, log: Log, onHung: () => void): EngineObserver & ExtractObserver & ReloadObserver & CacheObserver {
   const phase = (model: string, phase: string, milliseconds: number): void => metrics.phaseDuration.observe({ model, phase }, milliseconds / 1000)
   return {
-    runStarted ({ model, depth, batchSize }) {
+    runEnded ({ model, depth, batchSize }) {
       metrics.batchSize.observe({ model }, batchSize)
       metrics.batches.inc({ model, depth })
     },

@@ -43,8 +43,8 @@ export class Admission {
 
   /**
    * Takes places for a request's images; the returned function gives one back each time it is called, the bytes with the last.
-   * @throws ServiceError queue_full with the seconds after which as many places should be free; deadline_unreachable where
-   * the answer would come too late
+   * @throws ServiceError queue_full with the seconds after which as many places should be free; deadline_exceeded where none is
+   * left to answer in, deadline_unreachable where the answer would come too late
    */
   enter ({ images, bytes, expectedMs, remainingMs }: Arrival): (outcome: 'done' | 'dropped') => void {
     if (this.#images + images > this.#limits.images) {
@@ -54,6 +54,7 @@ export class Admission {
     if (this.#bytes + bytes > this.#limits.bytes && this.#images > 0) {
       throw new ServiceError('queue_full', `the service holds ${this.#bytes} of ${this.#limits.bytes} bytes; ${bytes} more do not fit`, { retryAfter: this.#retryAfter(images) })
     }
+    if (remainingMs <= 0) throw new ServiceError('deadline_exceeded', `the deadline passed ${Math.ceil(-remainingMs)} ms ago, while the body was read`)
     if (expectedMs > remainingMs) {
       throw new ServiceError('deadline_unreachable', `an answer is expected after ${Math.ceil(expectedMs)} ms, the deadline is in ${Math.floor(remainingMs)} ms`,
         { retryAfter: Math.max(1, Math.ceil((expectedMs - remainingMs) / 1000)) })

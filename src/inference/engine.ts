@@ -3,38 +3,18 @@ import type { Depth, OutputName } from '../model/network.js'
 import { depthFor } from '../model/shapes.js'
 import type { LoadedModel } from '../weights/load.js'
 import { Costs } from './costs.js'
-import type { DeviceCheck, EngineDevice } from './device.js'
-import type { Instance, InstanceState } from './instance.js'
+import type { DeviceCheck } from './device.js'
+import type { EngineOptions } from './engine-options.js'
+import { NotBegun, type Instance, type InstanceState, type Run } from './instance.js'
 import { Instances } from './instances.js'
 import { judge } from './isolation.js'
 import { DEPTH_ORDER, paddedBatch, type RunPlan } from './plan.js'
 import { Scheduler, type Job } from './scheduler.js'
 import { ServedModels, type ServedModel } from './served-model.js'
 import type { RunTask, Tensors } from './task.js'
-import type { Size } from './warm-up.js'
 
-export interface EngineOptions {
-  readonly settings: EngineDevice
-  /** Threads that hold sessions. */
-  readonly instances: number
-  readonly maxQueueDelayMs: number
-  /** A run longer than this has hung: its thread is lost and the process must be replaced. */
-  readonly runLimitMs: number
-  /** Batches are padded to powers of two. */
-  readonly padsBatches: boolean
-  /** Sizes besides each model's own that a GPU runs before it is ready. */
-  readonly warmSizes?: readonly Size[]
-  readonly observer: EngineObserver
-  /** The worker file; tests lay faults over the real one. */
-  readonly worker?: URL
-}
-
-/** Told of what happens to runs; metrics and the server's health listen here. */
-export interface EngineObserver {
-  runStarted (run: { model: string, depth: Depth, batchSize: number }): void
-  /** Something an operator should know: a lost thread, a shrunk batch, a run that hangs. */
-  trouble (event: 'instance_replaced' | 'batch_halved' | 'run_hung' | 'instance_lost', details: Record<string, unknown>): void
-}
+/** Runs longer than this are not handed over ahead: the pause between two is nothing to them, and what comes later may be more urgent. */
+const LONGEST_AHEAD_MS = 100
 
 export interface InferenceRequest {
   readonly model: LoadedModel
@@ -62,6 +42,7 @@ interface Entry extends Job {
   readonly depthName: Depth
   readonly request: InferenceRequest
   attempts: number
+  run: Run | undefined
   readonly settle: (outcome: InferenceResult | Error) => void
 }
 
@@ -73,7 +54,8 @@ export class Engine {
   readonly #retries: Entry[][] = []
   readonly #models = new ServedModels()
   readonly #instances: Instances
-  #running = 0
+  /** Batches handed to instances. */
+  readonly #runs = new Set<Entry[]>()
   #closed = false
   #wake: NodeJS.Timeout | undefined
   #onIdle: (() => void) | undefined
@@ -84,7 +66,6 @@ export class Engine {
       maxDelayMs: options.maxQueueDelayMs,
       batchLimit: ({ served }) => served.batchLimit,
       paddedTo: (_entry, images) => paddedBatch(images, options.padsBatches),
-      blocked: ({ served }) => served.running >= served.plan.instances,
       runMs: (entry, images) => this.#costs.runMs(groupOf(entry), paddedBatch(images, options.padsBatches))
     })
     this.#instances = new Instances(options, () => this.#dispatch())
@@ -116,7 +97,7 @@ export class Engine {
   }
 
   queueDepth (modelId: string): number {
-    return [...this.#scheduler.jobs()].filter(entry => entry.served.model.id === modelId).length
+    return this.#waiting().filter(entry => entry.served.model.id === modelId).length
   }
 
   instanceStates (modelId: string): Record<InstanceState | 'other', number> {
@@ -132,7 +113,7 @@ export class Engine {
   /** Milliseconds until a job that came now would begin, by what runs were measured to take; 0 while nothing is known. */
   backlogMs (): number {
     let total = 0
-    for (const entry of this.#scheduler.jobs()) total += (this.#costs.runMs(groupOf(entry), 1) ?? 0)
+    for (const entry of this.#waiting()) total += (this.#costs.runMs(groupOf(entry), 1) ?? 0)
     return total / this.#instances.count
   }
 
@@ -150,6 +131,7 @@ export class Engine {
     return await new Promise<InferenceResult>((resolve, reject) => {
       const onAbort = (): void => {
         if (this.#scheduler.remove(entry)) release()
+        else entry.run?.withdraw()
         reject(signal?.reason)
       }
       const entry: Entry = {
@@ -163,6 +145,7 @@ export class Engine {
         depthName,
         request,
         attempts: 0,
+        run: undefined,
         settle: outcome => {
           signal?.removeEventListener('abort', onAbort)
           release()
@@ -188,12 +171,27 @@ export class Engine {
 
   #dispatch (): void {
     for (let free = this.#instances.idle(); free !== undefined; free = this.#instances.idle()) {
-      const batch = this.#retry() ?? this.#pick()
+      const { index, instance } = free
+      const batch = this.#retry() ?? this.#pick(index)
       if (batch === undefined) break
-      void this.#run(free.instance, free.index, batch)
+      void this.#run(instance, index, batch)
     }
+    if (this.#retries.length === 0) this.#runAhead()
     if (this.#instances.lost) this.#rejectAll()
-    if (this.#running === 0 && this.#scheduler.size === 0 && this.#retries.length === 0) this.#onIdle?.()
+    if (this.#runs.size === 0 && this.#scheduler.size === 0 && this.#retries.length === 0) this.#onIdle?.()
+  }
+
+  /** An instance that has its next batch at hand does not stand still between two runs. With less than that waiting, the first to be free is the better place. */
+  #runAhead (): void {
+    for (const { instance, index } of this.#instances.takingAhead()) {
+      const batch = this.#scheduler.surplus(performance.now(), ({ served }) => served.mayRunOn(index), { instances: this.#instances.count, longestMs: LONGEST_AHEAD_MS })
+      if (batch !== undefined) void this.#run(instance, index, batch)
+    }
+  }
+
+  /** What no instance computes yet. */
+  #waiting (): Entry[] {
+    return [...this.#scheduler.jobs(), ...this.#retries.flat(), ...[...this.#runs].flat().filter(({ run }) => run?.waits())]
   }
 
   /** The next batch to run again, without those whose client is gone. */
@@ -206,9 +204,9 @@ export class Engine {
     return undefined
   }
 
-  #pick (): Entry[] | undefined {
+  #pick (index: number): Entry[] | undefined {
     clearTimeout(this.#wake)
-    const next = this.#scheduler.next(performance.now())
+    const next = this.#scheduler.next(performance.now(), ({ served }) => served.mayRunOn(index))
     if (next === undefined) return undefined
     if ('batch' in next) return next.batch
     this.#wake = setTimeout(() => this.#dispatch(), Math.max(1, next.waitUntil - performance.now()))
@@ -218,27 +216,32 @@ export class Engine {
   async #run (instance: Instance, index: number, batch: Entry[]): Promise<void> {
     const { served, depthName, request: { width, height } } = batch[0]!
     const { model, plan } = served
-    const images = batch.map(({ request: { data, outputs } }) => ({ data, outputs }))
+    const { observer, runLimitMs } = this.#options
+    const tell = { model: model.id, depth: depthName, batchSize: batch.length }
     // Alone in the house: all cores for one image. With others waiting one core each is faster for all.
-    const alone = index === 0 && batch.length === 1 && this.#running === 0 && this.#scheduler.size === 0 && this.#retries.length === 0
+    const alone = index === 0 && batch.length === 1 && this.#runs.size === 0 && this.#scheduler.size === 0 && this.#retries.length === 0
     const threads = alone ? plan.wideThreads : plan.threadsPerInstance
     const paddedTo = paddedBatch(batch.length, this.#options.padsBatches)
-    const task: RunTask = { type: 'run', model: served.key, depth: depthName, threads, width, height, paddedTo, images }
-    this.#running++
-    served.running++
-    instance.running = model.id
-    this.#options.observer.runStarted({ model: model.id, depth: depthName, batchSize: batch.length })
-    const startedAt = performance.now()
+    const task: RunTask = { type: 'run', model: served.key, depth: depthName, threads, width, height, paddedTo, images: batch.map(({ request: { data, outputs } }) => ({ data, outputs })) }
+    this.#runs.add(batch)
+    served.runsOn(index)
+    const run = instance.run(task, { model: model.id, limitMs: runLimitMs })
+    for (const entry of batch) entry.run = run
     try {
-      const result = await instance.run(task, [], this.#options.runLimitMs)
-      if (!alone) this.#costs.observe(groupOf(batch[0]!), paddedTo, result.inferMs)
-      batch.forEach((entry, place) => entry.settle({ tensors: result.images[place]!, queueMs: startedAt - entry.queuedAt, inferMs: result.inferMs }))
+      const { images, inferMs } = await run.result
+      if (!alone) this.#costs.observe(groupOf(batch[0]!), paddedTo, inferMs)
+      observer.runEnded(tell)
+      const begunAt = performance.now() - inferMs
+      batch.forEach((entry, place) => entry.settle({ tensors: images[place]!, queueMs: begunAt - entry.queuedAt, inferMs }))
     } catch (error) {
-      this.#failed(instance, index, batch, error as Error)
+      if (error instanceof NotBegun) this.#retries.push(batch)
+      else {
+        observer.runEnded(tell)
+        this.#failed(instance, index, batch, error as Error)
+      }
     } finally {
-      instance.running = undefined
-      this.#running--
-      served.running--
+      this.#runs.delete(batch)
+      served.ranOn(index)
       this.#dispatch()
     }
   }
@@ -260,7 +263,7 @@ export class Engine {
     for (const { job, error } of verdict.reject) job.settle(error)
     for (const entry of verdict.retry.flat()) if (dead) entry.attempts++
     this.#retries.push(...verdict.retry)
-    if (dead) void this.#instances.replace(index, error)
+    if (dead) void this.#instances.replace(instance, index, error)
   }
 
   #rejectAll (): void {

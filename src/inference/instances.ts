@@ -1,6 +1,6 @@
 import { deepestDepth } from '../model/shapes.js'
 import { settingsOf } from './device.js'
-import type { EngineObserver, EngineOptions } from './engine.js'
+import type { EngineObserver, EngineOptions } from './engine-options.js'
 import { Instance, type InstanceState } from './instance.js'
 import { isOutOfMemory } from './isolation.js'
 import { paddedBatch } from './plan.js'
@@ -42,6 +42,11 @@ export class Instances {
     return index < 0 ? undefined : { instance: this.#instances[index]!, index }
   }
 
+  /** Those that would begin another run the moment they end the one in hand. */
+  takingAhead (): Array<{ instance: Instance, index: number }> {
+    return this.#instances.map((instance, index) => ({ instance, index })).filter(({ instance }) => instance.takesAhead)
+  }
+
   /** Loads and warms the models in every instance; those that run something else do so in between. */
   async load (models: readonly ServedModel[]): Promise<void> {
     for (const served of models) this.#loaded.add(served)
@@ -71,8 +76,8 @@ export class Instances {
   }
 
   /** A thread that ended took its sessions with it. The next one is started, again and again with growing pauses. */
-  async replace (index: number, cause: Error, attempt = 1): Promise<void> {
-    if (this.#closed) return
+  async replace (dead: Instance, index: number, cause: Error, attempt = 1): Promise<void> {
+    if (this.#closed || this.#instances[index] !== dead) return
     const next = this.#start(index)
     this.#instances[index] = next
     try {
@@ -82,7 +87,7 @@ export class Instances {
       next.started()
     } catch (error) {
       this.#observer.trouble('instance_lost', { instance: index, attempt, error: (error as Error).message })
-      setTimeout(() => { void this.replace(index, cause, attempt + 1) }, Math.min(LONGEST_BACKOFF_MS, 100 * 2 ** attempt)).unref()
+      setTimeout(() => { void this.replace(next, index, cause, attempt + 1) }, Math.min(LONGEST_BACKOFF_MS, 100 * 2 ** attempt)).unref()
     }
   }
 

@@ -19,8 +19,6 @@ export interface SchedulerLimits<J extends Job> {
   batchLimit (job: J): number
   /** Images a run of so many really computes: on a GPU batches are padded up. */
   paddedTo (job: J, images: number): number
-  /** True while the group's model runs on as many instances as it may. */
-  blocked (job: J): boolean
   /** Milliseconds a run of so many images takes; undefined before one was seen. */
   runMs (job: J, images: number): number | undefined
 }
@@ -40,6 +38,8 @@ interface Group<J> {
   /** Mean time between arrivals, smoothed. */
   gapMs: number
 }
+
+interface Turn<J> { readonly group: Group<J>, readonly job: J }
 
 /**
  * Which images run next. Order: priority (aged), then tight deadlines, then the group served least, then the deadline, then
@@ -89,23 +89,38 @@ export class Scheduler<J extends Job> {
 
   /**
    * The batch an idle instance should run now; or when to look again, where every group that could run still gains by
-   * waiting; or undefined when nothing waits or what waits is blocked.
+   * waiting; or undefined when nothing waits that may run there.
    */
-  next (now: number): Next<J> {
-    let best: { job: J, group: Group<J> } | undefined
+  next (now: number, mayRun: (job: J) => boolean): Next<J> {
+    const { best, waitUntil } = this.#turn(now, mayRun)
+    if (best !== undefined) return { batch: this.#take(best, now) }
+    return waitUntil === Infinity ? undefined : { waitUntil }
+  }
+
+  /** What `next` would give, where it fills a batch for each of so many instances and a run takes no longer than that; else undefined. */
+  surplus (now: number, mayRun: (job: J) => boolean, { instances, longestMs }: { instances: number, longestMs: number }): J[] | undefined {
+    const { best } = this.#turn(now, mayRun)
+    if (best === undefined) return undefined
+    const limit = this.#limits.batchLimit(best.job)
+    if (best.group.jobs.size < limit * instances || (this.#limits.runMs(best.job, limit) ?? Infinity) > longestMs) return undefined
+    return this.#take(best, now)
+  }
+
+  /** Whose turn it is, and until when those are held that would otherwise come first. */
+  #turn (now: number, mayRun: (job: J) => boolean): { best: Turn<J> | undefined, waitUntil: number } {
+    let best: Turn<J> | undefined
     let waitUntil = Infinity
     for (const group of this.#groups.values()) {
       const job = first(group.jobs, now)
-      if (this.#limits.blocked(job)) continue
+      if (!mayRun(job)) continue
       const held = this.#heldUntil(group, now)
       if (held > now) waitUntil = Math.min(waitUntil, held)
       else if (best === undefined || before(job, group, best.job, best.group, now)) best = { job, group }
     }
-    if (best !== undefined) return { batch: this.#take(best.group, best.job, now) }
-    return waitUntil === Infinity ? undefined : { waitUntil }
+    return { best, waitUntil }
   }
 
-  #take (group: Group<J>, head: J, now: number): J[] {
+  #take ({ group, job: head }: Turn<J>, now: number): J[] {
     const order = [...group.jobs].sort((a, b) => compare(a, b, now))
     const batch = order.slice(0, this.#limits.batchLimit(head))
     group.served += this.#limits.runMs(head, batch.length) ?? 1

@@ -13,8 +13,8 @@ export class ServedModel {
   batchLimit: number
   /** By the instance that made it: the first on each device does. */
   readonly checks = new Map<number, DeviceCheck>()
-  /** Runs in hand. */
-  running = 0
+  /** Batches in hand, by the index of the instance. */
+  readonly #runs = new Map<number, number>()
   #users = 0
   #onUnused: (() => void) | undefined
 
@@ -23,6 +23,21 @@ export class ServedModel {
     this.model = model
     this.plan = plan
     this.batchLimit = plan.maxBatchSize
+  }
+
+  /** The model keeps to as many instances as its plan says. */
+  mayRunOn (instance: number): boolean {
+    return this.#runs.has(instance) || this.#runs.size < this.plan.instances
+  }
+
+  runsOn (instance: number): void {
+    this.#runs.set(instance, (this.#runs.get(instance) ?? 0) + 1)
+  }
+
+  ranOn (instance: number): void {
+    const left = this.#runs.get(instance)! - 1
+    if (left === 0) this.#runs.delete(instance)
+    else this.#runs.set(instance, left)
   }
 
   /** In use until the returned function is called. */

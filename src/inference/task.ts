@@ -6,7 +6,7 @@ import type { DeviceCheck } from './device.js'
 export type InferenceTask = LoadTask | UnloadTask | CheckTask | RunTask
 
 /** What a thread answers to it. */
-export type ResultOf<Task extends InferenceTask> = Task extends RunTask ? RunResult : Task extends CheckTask ? DeviceCheck : undefined
+export type ResultOf<Task extends InferenceTask> = Task extends RunTask ? RunResult | undefined : Task extends CheckTask ? DeviceCheck : undefined
 
 export interface LoadTask {
   readonly type: 'load'
@@ -45,7 +45,12 @@ export interface RunTask {
   readonly width: number
   readonly height: number
   readonly images: readonly RunImage[]
+  /** One integer shared with who asked: the thread sets it to RUN_BEGUN before it computes, the other side to RUN_WITHDRAWN to have it left undone. */
+  readonly claim?: Int32Array
 }
+
+export const RUN_BEGUN = 1
+export const RUN_WITHDRAWN = 2
 
 export interface RunImage {
   /** uint8 RGB [height, width, 3] */
@@ -61,7 +66,7 @@ export interface Tensor {
 
 export type Tensors = Partial<Record<OutputName, Tensor>>
 
-/** The answer to a RunTask: a Tensors per image, in order, and the milliseconds the run took (session building excluded). */
+/** The answer to a RunTask that was not withdrawn: a Tensors per image, in order, and the milliseconds the run took (session building excluded). */
 export interface RunResult {
   readonly images: readonly Tensors[]
   readonly inferMs: number

@@ -11,7 +11,7 @@ import { GOLDEN_SIDE, goldenImage } from './golden.js'
 import { openProfileFolder, type PlacedNode } from './node-placement.js'
 import { providerError } from './provider-error.js'
 import { sessionOptions } from './session-options.js'
-import type { CheckTask, InferenceTask, LoadTask, RunImage, RunResult, RunTask, Tensor, Tensors } from './task.js'
+import { RUN_BEGUN, type CheckTask, type InferenceTask, type LoadTask, type RunImage, type RunResult, type RunTask, type Tensor, type Tensors } from './task.js'
 
 export type { WorkerSettings } from './device.js'
 
@@ -45,7 +45,9 @@ async function openSession ({ network, weights, graph }: LoadTask, depth: Depth,
   return await ort.InferenceSession.create(bytes, sessionOptions(device, network, threads, profile))
 }
 
-async function run (task: RunTask): Promise<{ result: RunResult, transfer: ArrayBuffer[] }> {
+async function run (task: RunTask): Promise<{ result: RunResult | undefined, transfer: ArrayBuffer[] }> {
+  const withdrawn = task.claim !== undefined && Atomics.compareExchange(task.claim, 0, 0, RUN_BEGUN) !== 0
+  if (withdrawn) return { result: undefined, transfer: [] }
   const prepared = await session(task.model, task.depth, task.threads)
   const input = new ort.Tensor('uint8', batchOf(task), [task.paddedTo, task.height, task.width, 3])
   const wanted = [...new Set(task.images.flatMap(image => image.outputs))]

@@ -8,7 +8,7 @@ export interface TaskHandler<Task, Result> {
 }
 
 /**
- * The worker's side of a TaskThread: says `ready` once `start` resolved, then answers one task after the other.
+ * The worker's side of a TaskThread: says `ready` once `start` resolved, then answers one task after the other, in the order they came.
  * On `close` it releases and closes its port, so that the thread ends without ever being terminated
  * (terminating a thread inside a native call aborts the process).
  */
@@ -16,14 +16,15 @@ export async function serveTasks<Task, Result> (start: () => Promise<TaskHandler
   if (parentPort === null) throw new Error('this file runs as a worker thread')
   const port = parentPort
   const post = (message: FromWorker, transfer: ArrayBuffer[] = []): void => port.postMessage(message, transfer)
+  let before: Promise<void> = Promise.resolve()
   try {
     const handler = await start()
     port.on('message', (message: ToWorker) => {
       if (message.type === 'close') {
-        void Promise.resolve(handler.close?.()).finally(() => port.close())
+        void before.then(async () => await handler.close?.()).finally(() => port.close())
         return
       }
-      handler.run(message.task as Task).then(
+      before = before.then(async () => await handler.run(message.task as Task)).then(
         ({ result, transfer }) => post({ type: 'done', result }, transfer),
         (error: unknown) => post({ type: 'failed', error: toWire(error) })
       )

@@ -5,28 +5,28 @@ import { fromWire, type FromWorker, type ToWorker } from './messages.js'
 interface Pending { resolve: (result: unknown) => void, reject: (error: Error) => void }
 
 /**
- * One worker thread that does one task at a time. It is never terminated: `close` waits for the task in hand and
- * asks the worker to release what it holds and end.
+ * One worker thread that does its tasks one after the other, in order. It is never terminated: `close` waits for the tasks in
+ * hand and asks the worker to release what it holds and end.
  */
 export class TaskThread<Task, Result> {
   readonly #worker: Worker
   readonly #ended: Promise<void>
-  #pending: Pending | undefined
+  readonly #pending: Pending[] = []
   #dead: Error | undefined
   #idle: Promise<unknown> = Promise.resolve()
   /** Resolves when the worker's start function did; rejects with its error. */
   readonly ready: Promise<void>
 
   constructor (file: URL, options: { name: string, data: unknown }) {
-    this.#worker = new Worker(file, { name: options.name, workerData: options.data })
+    // Whatever the process was told to load first (a tracer's hooks, a test runner's) is not for these threads, and slows their start.
+    this.#worker = new Worker(file, { name: options.name, workerData: options.data, execArgv: [] })
     let onReady!: () => void
     let onFailed!: (error: Error) => void
     this.ready = new Promise((resolve, reject) => { onReady = resolve; onFailed = reject })
     this.ready.catch(() => {}) // whoever waits for it sees it; nobody waiting must not end the process
     this.#worker.on('message', (message: FromWorker) => {
       if (message.type === 'ready') return onReady()
-      const pending = this.#pending
-      this.#pending = undefined
+      const pending = this.#pending.shift()
       if (message.type === 'done') pending?.resolve(message.result)
       else if (pending === undefined) onFailed(fromWire(message.error))
       else pending.reject(fromWire(message.error))
@@ -35,8 +35,7 @@ export class TaskThread<Task, Result> {
       const die = (error: Error): void => {
         this.#dead ??= error
         onFailed(error)
-        this.#pending?.reject(error)
-        this.#pending = undefined
+        for (const pending of this.#pending.splice(0)) pending.reject(error)
       }
       this.#worker.once('error', error => die(new ServiceError('internal', `worker thread ${options.name} failed: ${error.message}`, { cause: error })))
       this.#worker.once('exit', code => {
@@ -50,8 +49,9 @@ export class TaskThread<Task, Result> {
     return this.#dead === undefined
   }
 
-  get busy (): boolean {
-    return this.#pending !== undefined
+  /** Tasks in hand: the first is being done, the others wait in the thread. */
+  get tasks (): number {
+    return this.#pending.length
   }
 
   /** Resolves when the thread has ended, for whatever reason. */
@@ -59,11 +59,10 @@ export class TaskThread<Task, Result> {
     return this.#ended
   }
 
-  /** @throws ServiceError the worker's own coded error, or `internal` when the thread is busy or died */
+  /** @throws ServiceError the worker's own coded error, or `internal` when the thread died */
   async run (task: Task, transfer: ArrayBuffer[] = []): Promise<Result> {
     if (this.#dead !== undefined) throw this.#dead
-    if (this.#pending !== undefined) throw new ServiceError('internal', 'a worker thread takes one task at a time')
-    const result = new Promise<unknown>((resolve, reject) => { this.#pending = { resolve, reject } })
+    const result = new Promise<unknown>((resolve, reject) => { this.#pending.push({ resolve, reject }) })
     this.#idle = result.catch(() => {})
     this.#post({ type: 'task', task }, transfer)
     return await result as Result

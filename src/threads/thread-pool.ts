@@ -70,7 +70,7 @@ export class ThreadPool<Task, Result> {
 
   #dispatch (): void {
     for (let index = 0; index < this.#threads.length; index++) {
-      if (this.#threads[index]!.busy) continue
+      if (this.#threads[index]!.tasks > 0) continue
       const next = this.#first()
       if (next === undefined) return
       if (!this.#threads[index]!.alive) this.#threads[index] = this.#start(index)

@@ -32,6 +32,7 @@ t.test('bytes are bounded too, but one large request alone passes', async t => {
 t.test('a deadline that cannot be met is refused at once', async t => {
   const admission = new Admission({ images: 100, bytes: 1000 })
   t.throws(() => admission.enter(arrival(1, { expectedMs: 3100, remainingMs: 1000 })), { code: 'deadline_unreachable', status: 429, retryAfter: 3 })
+  t.throws(() => admission.enter(arrival(1, { expectedMs: 0, remainingMs: -2 })), { code: 'deadline_exceeded', status: 504 }, 'it passed while the body came')
   t.equal(admission.inside.images, 0)
   admission.enter(arrival(1, { expectedMs: 900, remainingMs: 1000 }))
   t.equal(admission.inside.images, 1)

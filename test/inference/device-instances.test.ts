@@ -29,7 +29,7 @@ async function engine (t: Test, { models = [model], instances, maxBatchSize, ...
     maxQueueDelayMs: 0,
     runLimitMs: 10_000,
     padsBatches: true,
-    observer: { runStarted: () => {}, trouble: event => { troubles.push(event) } },
+    observer: { runEnded: () => {}, trouble: event => { troubles.push(event) } },
     worker: new URL('./fake-gpu-worker.js', import.meta.url)
   })
   t.teardown(async () => await built.close())

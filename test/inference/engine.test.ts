@@ -18,14 +18,22 @@ async function engine (t: Test, options: { instances?: number, maxBatchSize?: nu
     maxQueueDelayMs: 0,
     runLimitMs: 30_000,
     padsBatches: false,
-    observer: { runStarted: run => { runs.push(run) }, trouble: () => {} }
+    observer: { runEnded: run => { runs.push(run) }, trouble: () => {} }
   })
   t.teardown(async () => await built.close())
   await built.load([{ model, plan: { instances, threadsPerInstance: 1, wideThreads: 1, maxBatchSize } }])
   return { engine: built, runs }
 }
 
-const noise = (seed: number, size: number): Uint8Array<ArrayBuffer> => Uint8Array.from({ length: size * size * 3 }, (_, index) => (index * 31 + seed * 7919) * 2654435761 >>> 24)
+const made = new Map<string, Uint8Array<ArrayBuffer>>()
+
+function noise (seed: number, size: number): Uint8Array<ArrayBuffer> {
+  const known = made.get(`${seed} ${size}`)
+  if (known !== undefined) return known
+  const pixels = Uint8Array.from({ length: size * size * 3 }, (_, index) => (index * 31 + seed * 7919) * 2654435761 >>> 24)
+  made.set(`${seed} ${size}`, pixels)
+  return pixels
+}
 
 async function infer (engine: Engine, seed: number, outputs: OutputName[], options: { size?: number, signal?: AbortSignal } = {}): Promise<Record<string, number[]>> {
   const { size = 64, signal } = options
@@ -70,6 +78,20 @@ t.test('an aborted image leaves the queue and never runs', async t => {
   t.equal(one.queueDepth(model.id), 0)
   await first
   t.equal(runs.length, 1)
+})
+
+t.test('images handed over ahead still wait: an aborted one never runs, its neighbours do', async t => {
+  const { engine: one, runs } = await engine(t, { maxBatchSize: 2 })
+  await Promise.all([0, 1, 2, 3, 4, 5].map(async seed => await infer(one, seed, ['stage5'], { size: 160 }))) // what a run costs is known now
+  runs.length = 0
+  const abort = new AbortController()
+  const all = [0, 1, 2, 3, 4, 5].map(async seed => await infer(one, seed, ['stage5'], { size: 160, ...seed === 1 ? { signal: abort.signal } : {} }))
+  t.equal(one.queueDepth(model.id), 5, 'one runs, two are ahead, three wait')
+  abort.abort(new Error('gone'))
+  await t.rejects(all[1]!, { message: 'gone' })
+  await Promise.allSettled(all)
+  t.strictSame(runs.map(run => run.batchSize), [1, 2, 1, 1])
+  t.equal(one.queueDepth(model.id), 0)
 })
 
 t.test('close answers what is queued, then refuses', async t => {

@@ -18,7 +18,7 @@ async function engine (t: Test, { instances = 1, maxBatchSize = 4, runLimitMs = 
     maxQueueDelayMs: 0,
     runLimitMs,
     padsBatches: false,
-    observer: { runStarted: () => {}, trouble: event => { events.push(event) } },
+    observer: { runEnded: () => {}, trouble: event => { events.push(event) } },
     worker: new URL('./faulty-worker.js', import.meta.url)
   })
   t.teardown(async () => await built.close())

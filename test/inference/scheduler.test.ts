@@ -9,13 +9,14 @@ const image = (more: Partial<Image> = {}): Image => ({ id: nextId++, base: 'm 64
 
 /** A run takes 10 ms whatever it holds, like a GPU; limits as each test wants them. */
 function scheduler (more: Partial<SchedulerLimits<Image>> = {}): Scheduler<Image> {
-  return new Scheduler<Image>({ maxDelayMs: 0, batchLimit: () => 4, paddedTo: (_job, images) => images, blocked: () => false, runMs: () => 10, ...more })
+  return new Scheduler<Image>({ maxDelayMs: 0, batchLimit: () => 4, paddedTo: (_job, images) => images, runMs: () => 10, ...more })
 }
 
+const anywhere = (): boolean => true
 const add = (to: Scheduler<Image>, ...images: Image[]): void => images.forEach(one => to.add(one))
 
-function take (from: Scheduler<Image>, now = 0): number[] {
-  const next = from.next(now)
+function take (from: Scheduler<Image>, now = 0, mayRun: (job: Image) => boolean = anywhere): number[] {
+  const next = from.next(now, mayRun)
   return next !== undefined && 'batch' in next ? next.batch.map(({ id }) => id) : []
 }
 
@@ -26,7 +27,7 @@ t.test('an idle instance takes what is there at once, in order, up to the batch 
   add(queue, ...Array.from({ length: 6 }, () => image()))
   t.strictSame(take(queue), [0, 1, 2, 3])
   t.strictSame(take(queue), [4, 5])
-  t.strictSame(queue.next(0), undefined)
+  t.strictSame(queue.next(0, anywhere), undefined)
 })
 
 t.test('batches are of one model, size and depth', async t => {
@@ -77,7 +78,7 @@ t.test('a delay is waited only where it pays, and never past the delay or a dead
   add(queue, image({ queuedAt: 0 }))
   t.strictSame(take(queue, 0), [0], 'nothing says that another will come')
   add(queue, image({ queuedAt: 10 }), image({ queuedAt: 11 }))
-  t.strictSame(queue.next(11), { waitUntil: 15 }, 'they come 1 ms apart: two waiting 1 ms each save 10')
+  t.strictSame(queue.next(11, anywhere), { waitUntil: 15 }, 'they come 1 ms apart: two waiting 1 ms each save 10')
   t.strictSame(take(queue, 15), [1, 2])
   add(queue, image({ queuedAt: 20 }), image({ queuedAt: 21 }), image({ queuedAt: 21 }), image({ queuedAt: 21 }))
   t.strictSame(take(queue, 21), [3, 4, 5, 6], 'a full batch goes at once')
@@ -92,7 +93,7 @@ t.test('while one group waits to fill, another runs', async t => {
   const queue = scheduler({ maxDelayMs: 50, runMs: (_job, images) => 10 + images })
   add(queue, image({ queuedAt: 0 }), image({ queuedAt: 1 }), image({ base: 'other', queuedAt: 1 }))
   t.strictSame(take(queue, 1), [2])
-  t.strictSame(queue.next(1), { waitUntil: 50 })
+  t.strictSame(queue.next(1, anywhere), { waitUntil: 50 })
 })
 
 t.test('shallow images fill only the places a deeper batch would compute empty', async t => {
@@ -105,12 +106,32 @@ t.test('shallow images fill only the places a deeper batch would compute empty',
   t.strictSame(take(cpu), [6], 'without padding no place is free')
 })
 
-t.test('a blocked model is passed over', async t => {
-  const queue = scheduler({ blocked: job => job.base === 'm 64x64' })
+t.test('what may not run on this instance is passed over', async t => {
+  const queue = scheduler()
+  const mayRun = (job: Image): boolean => job.base !== 'm 64x64'
   add(queue, image(), image({ base: 'other' }))
-  t.strictSame(take(queue), [1])
-  t.equal(queue.next(0), undefined)
+  t.strictSame(take(queue, 0, mayRun), [1])
+  t.equal(queue.next(0, mayRun), undefined)
   t.equal(queue.size, 1)
+})
+
+t.test('a batch goes ahead of its turn only where as many wait as fill one on every instance, its run is short, and it is next', async t => {
+  const runMs = (job: Image): number | undefined => job.base === 'new' ? undefined : job.base === 'slow' ? 200 : 10
+  const surplus = (queue: Scheduler<Image>): number[] | undefined => queue.surplus(0, anywhere, { instances: 2, longestMs: 100 })?.map(({ id }) => id)
+  const queue = scheduler({ batchLimit: () => 2, runMs })
+  add(queue, image(), image(), image())
+  t.equal(surplus(queue), undefined, 'the other instance would be left without')
+  add(queue, image())
+  t.strictSame(surplus(queue), [0, 1])
+  t.equal(surplus(queue), undefined)
+  for (const base of ['slow', 'new']) {
+    const long = scheduler({ batchLimit: () => 1, runMs })
+    add(long, ...Array.from({ length: 9 }, () => image({ base })))
+    t.equal(surplus(long), undefined, base)
+    t.equal(long.size, 9)
+  }
+  add(queue, image(), image(), image({ base: 'slow', priority: 1 }))
+  t.equal(surplus(queue), undefined, 'the others must not keep what is more urgent from its turn')
 })
 
 t.test('a removed image is not taken, and is gone once', async t => {
@@ -146,7 +167,7 @@ t.test('whatever comes: each image ends once, batches are of one kind, nothing i
       ended.set(one.id, how)
     }
     const run = (): void => {
-      const next = queue.next(now)
+      const next = queue.next(now, anywhere)
       if (waiting.size === 0) {
         if (next !== undefined) throw new Error('something to do though nothing waits')
         return

@@ -25,11 +25,22 @@ t.test('a coded error keeps its class, code and param', async t => {
   t.equal(await one.run({ do: 'sleep' }), 'slept', 'and the thread lives on')
 })
 
-t.test('one task at a time', async t => {
+t.test('tasks are done one after the other, in order, and a failing one does not disturb the next', async t => {
   const one = thread(t)
-  const first = one.run({ do: 'sleep' })
-  await t.rejects(one.run({ do: 'sleep' }), { code: 'internal' })
-  t.equal(await first, 'slept')
+  const ended: string[] = []
+  const sleeping = one.run({ do: 'sleep' }).then(() => ended.push('sleep'))
+  const refused = one.run({ do: 'refuse' }).catch(() => ended.push('refuse'))
+  const doubled = one.run({ do: 'double', bytes: new Uint8Array([4]) }).then(() => ended.push('double'))
+  t.equal(one.tasks, 3)
+  await Promise.all([sleeping, refused, doubled])
+  t.strictSame(ended, ['sleep', 'refuse', 'double'])
+  t.equal(one.tasks, 0)
+})
+
+t.test('a thread that ends fails everything in hand', async t => {
+  const one = thread(t)
+  const both = await Promise.allSettled([one.run({ do: 'exit' }), one.run({ do: 'sleep' })])
+  t.strictSame(both.map(({ status }) => status), ['rejected', 'rejected'])
 })
 
 t.test('close waits for the task in hand', async t => {
