@@ -1,21 +1,23 @@
 import { randomUUID } from 'node:crypto'
 import accepts from '@fastify/accepts'
 import multipart from '@fastify/multipart'
-import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify'
+import Fastify, { LogController, type FastifyInstance, type FastifyServerOptions } from 'fastify'
 import type { Config } from './config.js'
 import { ServiceError } from './errors.js'
 import { Encoder } from './http/codecs/encoder.js'
+import type { ModelStatus } from './http/model-card.js'
 import { answerHeadersPlugin } from './http/plugins/answer-headers.js'
 import { errorBody, errorsPlugin } from './http/plugins/errors.js'
 import { lifetimePlugin } from './http/plugins/lifetime.js'
+import { requestLogPlugin } from './http/plugins/request-log.js'
 import { requestMetricsPlugin, trackInference } from './http/plugins/request-metrics.js'
+import { tracePlugin } from './http/plugins/trace.js'
 import { embeddingsRoute } from './http/routes/embeddings.js'
 import { featuresRoute } from './http/routes/features.js'
 import { healthRoutes } from './http/routes/health.js'
 import type { InferenceParts } from './http/routes/inference-parts.js'
 import { metricsApp, metricsRoute } from './http/routes/metrics.js'
 import { modelsRoutes } from './http/routes/models.js'
-import type { ModelStatus } from './http/model-card.js'
 import { ImageDecoder } from './image/image-decoder.js'
 import { Admission } from './inference/admission.js'
 import { ImageKeys } from './inference/cache/image-keys.js'
@@ -25,10 +27,11 @@ import { Catalog } from './inference/catalog.js'
 import type { Device } from './inference/device.js'
 import { Engine } from './inference/engine.js'
 import { Extractor } from './inference/extract.js'
-import { Reloader, type ReloaderOptions } from './inference/reloader.js'
 import type { RunPlan } from './inference/plan.js'
-import { observers } from './inference-observers.js'
+import { Reloader, type ReloaderOptions } from './inference/reloader.js'
 import { Metrics, type LiveModel } from './metrics.js'
+import { observers } from './observers.js'
+import type { Tracing } from './tracing/sdk.js'
 import { VERSION } from './version.js'
 import { loadInThread } from './weights/load-in-thread.js'
 import type { LoadedModel } from './weights/load.js'
@@ -45,6 +48,7 @@ export interface AppOptions {
   readonly decodeThreads: number
   /** Where the models came from and how changed ones are found; without it `reload` does nothing. */
   readonly source?: Pick<ReloaderOptions, 'entries' | 'scan' | 'plan'>
+  readonly tracing?: Tracing | undefined
   readonly logger?: FastifyServerOptions['logger']
   /** A run hangs in native code: the process must be replaced once it has answered what it can. */
   readonly onHung?: () => void
@@ -65,9 +69,10 @@ export interface App {
 }
 
 /** Builds the whole service from its parts; listens to nothing. `http.close()` ends every thread it started. */
-export async function buildApp ({ config, device, models, source, decodeThreads, logger = false, onHung = () => {}, worker }: AppOptions): Promise<App> {
+export async function buildApp ({ config, device, models, source, decodeThreads, tracing, logger = false, onHung = () => {}, worker }: AppOptions): Promise<App> {
   const http = Fastify({
     logger,
+    logController: new LogController({ disableRequestLogging: true }), // see request-log.ts
     genReqId: request => requestId(request.headers['x-request-id']),
     bodyLimit: config.MAX_IMAGE_BYTES,
     routerOptions: { maxParamLength: 512 },
@@ -87,11 +92,12 @@ export async function buildApp ({ config, device, models, source, decodeThreads,
     admission: () => ({ inside: admission.inside, limits }),
     models: () => catalog.list().filter(model => engine.serves(model)).map(model => liveModel(status(model), engine))
   })
-  const observer = observers(metrics, http.log, () => {
+  const hung = (): void => {
     readiness.ready = false
     readiness.hung = true
     onHung()
-  })
+  }
+  const observer = observers({ metrics, tracer: tracing?.tracer, log: http.log, onHung: hung })
   const engine = new Engine({
     settings: device,
     instances: Math.max(...models.map(({ plan }) => plan.instances)),
@@ -110,13 +116,15 @@ export async function buildApp ({ config, device, models, source, decodeThreads,
   const parts: InferenceParts = {
     catalog,
     encoder,
-    metrics,
+    observer,
     extractor: new Extractor({ decoder, engine, admission, cache: results, observer }),
     keys,
     limits: { maxImages: config.MAX_IMAGES_PER_REQUEST, maxImageBytes: config.MAX_IMAGE_BYTES }
   }
 
+  await http.register(tracePlugin, { tracing })
   await http.register(answerHeadersPlugin, { draining: () => readiness.draining })
+  await http.register(requestLogPlugin)
   await http.register(errorsPlugin)
   await http.register(accepts)
   await http.register(requestMetricsPlugin, { metrics })

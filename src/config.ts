@@ -21,6 +21,9 @@ const secret = (about: string, expected: string, pattern: RegExp): Setting<strin
 const address = (fallback: string, about: string): Setting<string> =>
   ({ fallback, about, expected: 'an http or https address without a user, a query or a fragment', parse: parseAddress })
 
+const addressOrNone = (about: string): Setting<string> =>
+  ({ fallback: '', about, expected: 'an http or https address without a user, a query or a fragment, or nothing', parse: value => value === '' ? '' : parseAddress(value) })
+
 const list = (about: string): Setting<readonly string[]> =>
   ({ fallback: '', about, expected: 'names separated by commas', parse: value => value.split(',').map(name => name.trim()).filter(name => name !== '') })
 
@@ -112,6 +115,7 @@ export const SETTINGS = {
   DRAIN_DELAY_MS: integer(2000, 0, 3_600_000, 'time after SIGTERM in which readiness says 503 and requests are still taken, for balancers to notice'),
   SHUTDOWN_GRACE_MS: integer(20_000, 0, 3_600_000, 'time for what is in to be answered after SIGTERM'),
   METRICS_PORT: portOrSame('port of a listener for /metrics alone; same leaves it on PORT'),
+  OTEL_EXPORTER_OTLP_ENDPOINT: addressOrNone('OpenTelemetry collector (OTLP over HTTP) that spans are sent to, e.g. http://collector:4318; empty is off'),
   LOG_LEVEL: choice('info', ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], 'least level that is logged')
 }
 
@@ -127,6 +131,13 @@ export function readConfig (environment: NodeJS.ProcessEnv, args: readonly strin
   const { values } = readArguments(args)
   const names = Object.keys(SETTINGS) as Array<keyof Config>
   return Object.fromEntries(names.map(name => [name, parseSetting(name, (values as Record<string, string | undefined>)[flagOf(name)] ?? environment[name])])) as Config
+}
+
+/** The settings that are not as they come, for the log; of a secret only that it was set. */
+export function changedSettings (config: Config): Record<string, unknown> {
+  const defaults = readConfig({})
+  const changed = (Object.keys(SETTINGS) as Array<keyof Config>).filter(name => JSON.stringify(config[name]) !== JSON.stringify(defaults[name]))
+  return Object.fromEntries(changed.map(name => [name, (SETTINGS[name] as Setting<unknown>).secret === true ? '(set)' : config[name]]))
 }
 
 /** One setting from the environment, for a command that needs no other. */

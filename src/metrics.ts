@@ -1,5 +1,5 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks'
-import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client'
+import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics, type OpenMetricsContentType } from 'prom-client'
 import type { ErrorCode } from './errors.js'
 
 /** From 1 ms to 30 s, about 2x apart: histograms of the same buckets add up across pods. */
@@ -48,14 +48,22 @@ export interface LiveState {
   models (): LiveModel[]
 }
 
+function openMetrics (): Registry<OpenMetricsContentType> {
+  const registry = new Registry<OpenMetricsContentType>()
+  registry.setContentType(Registry.OPENMETRICS_CONTENT_TYPE)
+  return registry
+}
+
 /** Every metric of the service, in a registry of its own. Names, labels and units are a contract: see the README. */
 export class Metrics {
-  readonly registry = new Registry()
+  /** Of OpenMetrics, for only there prom-client takes exemplars. */
+  readonly registry = openMetrics()
   readonly #common = { registers: [this.registry] }
+  #lastScrape: Promise<unknown> = Promise.resolve()
 
-  readonly requests = new Counter({ ...this.#common, name: 'vovnet_requests_total', help: 'Answered requests', labelNames: ['route', 'model', 'code'] as const })
-  readonly requestDuration = new Histogram({ ...this.#common, name: 'vovnet_request_duration_seconds', help: 'Time from a request\'s first byte to its answer\'s last', labelNames: ['route', 'model'] as const, buckets: SECONDS })
-  readonly phaseDuration = new Histogram({ ...this.#common, name: 'vovnet_phase_duration_seconds', help: 'Time of one image in a phase (encode: of one answer)', labelNames: ['model', 'phase'] as const, buckets: SECONDS })
+  readonly requests = new Counter({ ...this.#common, name: 'vovnet_requests_total', help: 'Requests by their answer; 499 had none, for the client hung up', labelNames: ['route', 'model', 'code'] as const })
+  readonly requestDuration = new Histogram({ ...this.#common, name: 'vovnet_request_duration_seconds', help: 'Time from a request\'s first byte to its answer\'s last', labelNames: ['route', 'model'] as const, buckets: SECONDS, enableExemplars: true })
+  readonly phaseDuration = new Histogram({ ...this.#common, name: 'vovnet_phase_duration_seconds', help: 'Time of one image in a phase (encode: of one answer)', labelNames: ['model', 'phase'] as const, buckets: SECONDS, enableExemplars: true })
   readonly images = new Counter({ ...this.#common, name: 'vovnet_images_total', help: 'Images by outcome', labelNames: ['model', 'outcome'] as const })
   readonly rejections = new Counter({ ...this.#common, name: 'vovnet_rejections_total', help: 'Requests refused, by error code', labelNames: ['reason'] as const })
   readonly cancellations = new Counter({ ...this.#common, name: 'vovnet_cancellations_total', help: 'Requests given up, by the phase they were in', labelNames: ['phase'] as const })
@@ -113,6 +121,26 @@ export class Metrics {
       live.set(Math.max(0, this.#loopDelay.max / 1e9 - LAG_RESOLUTION / 1e3))
       this.#loopDelay.reset()
     })
+  }
+
+  /** All of it, in OpenMetrics with exemplars or in Prometheus' own text. */
+  async expose ({ openMetrics }: { openMetrics: boolean }): Promise<{ type: string, body: string }> {
+    const type = openMetrics ? Registry.OPENMETRICS_CONTENT_TYPE : Registry.PROMETHEUS_CONTENT_TYPE
+    // The format is the registry's, not the call's: one scrape after the other.
+    const body = this.#lastScrape.then(async () => await this.#write(type))
+    this.#lastScrape = body.catch(() => {})
+    return { type, body: await body }
+  }
+
+  async #write (type: string): Promise<string> {
+    // prom-client 15 takes `_total` off the counters' own names for OpenMetrics and never puts it back.
+    const names = new Map((this.registry.getMetricsAsArray() as unknown as Array<{ name: string }>).map(metric => [metric, metric.name]))
+    this.registry.setContentType(type as OpenMetricsContentType) // its types know registries of one format only
+    try {
+      return await this.registry.metrics()
+    } finally {
+      for (const [metric, name] of names) metric.name = name
+    }
   }
 
   /** Ends what watches the process. */

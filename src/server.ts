@@ -1,12 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import closeWithGrace from 'close-with-grace'
 import { buildApp } from './app.js'
-import type { Config } from './config.js'
+import { changedSettings, type Config } from './config.js'
 import { ServiceError } from './errors.js'
 import { chooseDevice } from './inference/choose-device.js'
 import { usableCores } from './inference/cores.js'
 import { deviceTrial } from './inference/device-trial.js'
 import { Planner } from './inference/planner.js'
+import { startTracing } from './tracing/sdk.js'
+import { VERSION } from './version.js'
 import { modelAt, type ModelEntry } from './weights/folder.js'
 import { loadModel } from './weights/load.js'
 import { pullMissing } from './weights/pull-missing.js'
@@ -26,7 +28,8 @@ export async function serve (config: Config, file?: string): Promise<void> {
   const planner = new Planner({ settings: config, device, cores, memory: process.availableMemory() / loaded.length })
   const models = await planner.plan(loaded)
   const decodeThreads = config.DECODE_THREADS === 'auto' ? cores : config.DECODE_THREADS
-  const { http, metricsHttp, warm, drain, reload } = await buildApp({ config, device, models, source: { entries, scan, plan: model => planner.recall(model) }, decodeThreads, logger: { level: config.LOG_LEVEL }, onHung })
+  const tracing = config.OTEL_EXPORTER_OTLP_ENDPOINT === '' ? undefined : await startTracing(config.OTEL_EXPORTER_OTLP_ENDPOINT, { trouble: message => http.log.warn({ message }, 'tracing trouble') })
+  const { http, metricsHttp, warm, drain, reload } = await buildApp({ config, device, models, source: { entries, scan, plan: model => planner.recall(model) }, decodeThreads, tracing, logger: { level: config.LOG_LEVEL }, onHung })
 
   http.log[device.fallback === true ? 'warn' : 'info'](device, 'device chosen')
 
@@ -45,6 +48,7 @@ export async function serve (config: Config, file?: string): Promise<void> {
     // Balancers need a moment to notice; whoever pressed Ctrl-C does not.
     if (signal === 'SIGTERM') await sleep(Math.min(config.DRAIN_DELAY_MS, config.SHUTDOWN_GRACE_MS / 2))
     await http.close()
+    await tracing?.shutdown()
   })
   process.on('SIGHUP', () => { void reload() })
 
@@ -59,9 +63,16 @@ export async function serve (config: Config, file?: string): Promise<void> {
     throw portTaken(error as NodeJS.ErrnoException, config) ?? error
   }
   const local = url.replace('0.0.0.0', '127.0.0.1').replace('[::]', '[::1]')
-  for (const { model, plan, report } of models) {
-    http.log.info({ model: model.id, variant: model.network.variant.name, dialect: model.dialect, sha256: model.sha256, provider: device.provider, precision: device.precision, ...plan, cores, tuning: report, node: process.version }, 'model ready')
-  }
+  http.log.info({
+    version: VERSION,
+    url: local,
+    ...device,
+    cores,
+    memoryBytes: process.availableMemory(),
+    node: process.version,
+    models: models.map(({ model, plan, report }) => ({ id: model.id, variant: model.network.variant.name, dialect: model.dialect, sha256: model.sha256, ...plan, tuning: report })),
+    settings: changedSettings(config)
+  }, 'ready')
   process.stdout.write(`vovnet-serve is ready on ${local} with ${models.map(({ model }) => `${model.id} (${model.network.variant.name})`).join(', ')} on ${device.provider}; ` +
     `try: curl -H 'content-type: image/jpeg' --data-binary @photo.jpg '${local}/v1/embeddings'\n`)
 }

@@ -3,9 +3,9 @@ import { dirname, join, normalize, relative } from 'node:path'
 import t from 'tap'
 
 /** Rooms from the top down: a file imports its own room and those below it. Rooms of one row do not know each other. */
-const ROWS = [['cli'], ['server.ts'], ['app.ts'], ['http', 'inference-observers.ts'], ['inference', 'metrics.ts'], ['weights'], ['checkpoint', 'image'], ['model', 'threads'], ['config.ts', 'version.ts'], ['errors.ts']]
+const ROWS = [['cli'], ['server.ts'], ['app.ts'], ['observers.ts'], ['http'], ['inference', 'metrics.ts', 'tracing'], ['weights'], ['checkpoint', 'image'], ['model', 'threads'], ['config.ts', 'version.ts'], ['errors.ts']]
 /** Packages that only one place may load. */
-const KEEPERS: Record<string, RegExp> = { sharp: /^image\//, 'onnxruntime-node': /^inference\/worker\.ts$/, fastify: /^(http\/|app\.ts)/, 'prom-client': /^metrics\.ts$/ }
+const KEEPERS: Record<string, RegExp> = { sharp: /^image\//, 'onnxruntime-node': /^inference\/worker\.ts$/, fastify: /^(http\/|app\.ts|tracing\/sdk\.ts)/, '@opentelemetry/sdk-trace-node': /^tracing\/sdk\.ts$/, 'prom-client': /^metrics\.ts$/ }
 
 const files = readdirSync('src', { recursive: true, encoding: 'utf8' }).filter(file => file.endsWith('.ts'))
 const roomOf = (file: string): string => file.replace(/^cli\.ts$/, 'cli/cli.ts').split('/')[0]!

@@ -4,6 +4,7 @@ import type { Test } from 'tap'
 import { buildApp, type App } from '../src/app.js'
 import { readConfig } from '../src/config.js'
 import { CPU } from '../src/inference/device.js'
+import type { Tracing } from '../src/tracing/sdk.js'
 import { modelAt } from '../src/weights/folder.js'
 import { loadModel } from '../src/weights/load.js'
 
@@ -15,15 +16,17 @@ export interface TestAppOptions {
   readonly models?: readonly string[]
   readonly maxBatchSize?: number
   readonly instances?: number
+  readonly tracing?: Tracing
 }
 
 /** The whole service with its real engine, closed with the test. */
-export async function buildTestApp (t: Test, { settings = {}, models = [DEFAULT_MODEL], maxBatchSize = 1, instances = 1 }: TestAppOptions = {}): Promise<App> {
+export async function buildTestApp (t: Test, { settings = {}, models = [DEFAULT_MODEL], maxBatchSize = 1, instances = 1, tracing }: TestAppOptions = {}): Promise<App> {
   const app = await buildApp({
     config: readConfig(settings),
     device: CPU,
     models: models.map(model => ({ model: loadModel(modelAt(model)), plan: { instances, threadsPerInstance: 1, wideThreads: 1, maxBatchSize } })),
-    decodeThreads: 1
+    decodeThreads: 1,
+    tracing
   })
   t.teardown(async () => await app.http.close())
   await app.warm()

@@ -1,3 +1,4 @@
+import type { Context } from '@opentelemetry/api'
 import type { Depth } from '../model/network.js'
 import type { EngineDevice } from './device.js'
 import type { Size } from './warm-up.js'
@@ -20,7 +21,7 @@ export interface EngineOptions {
 
 /** Told of what happens to runs; metrics and the server's health listen here. */
 export interface EngineObserver {
-  runEnded (run: { model: string, depth: Depth, batchSize: number }): void
+  runEnded (run: { model: string, depth: Depth, batchSize: number, inferMs: number, traces: Context[] }): void
   /** Something an operator should know: a lost thread, a shrunk batch, a run that hangs. */
   trouble (event: 'instance_replaced' | 'batch_halved' | 'run_hung' | 'instance_lost', details: Record<string, unknown>): void
 }

@@ -1,3 +1,4 @@
+import type { Context } from '@opentelemetry/api'
 import { ServiceError } from '../errors.js'
 import type { Depth, OutputName } from '../model/network.js'
 import { depthFor } from '../model/shapes.js'
@@ -27,6 +28,8 @@ export interface InferenceRequest {
   readonly priority?: number
   /** Milliseconds of performance.now(). */
   readonly deadline?: number
+  /** Where a run says whose images it held. */
+  readonly trace?: Context
   /** Aborting frees the place in the queue; a run that has begun goes on and its answer is dropped. */
   readonly signal?: AbortSignal | undefined
 }
@@ -217,7 +220,7 @@ export class Engine {
     const { served, depthName, request: { width, height } } = batch[0]!
     const { model, plan } = served
     const { observer, runLimitMs } = this.#options
-    const tell = { model: model.id, depth: depthName, batchSize: batch.length }
+    const tell = { model: model.id, depth: depthName, batchSize: batch.length, traces: batch.flatMap(({ request }) => request.trace ?? []) }
     // Alone in the house: all cores for one image. With others waiting one core each is faster for all.
     const alone = index === 0 && batch.length === 1 && this.#runs.size === 0 && this.#scheduler.size === 0 && this.#retries.length === 0
     const threads = alone ? plan.wideThreads : plan.threadsPerInstance
@@ -230,13 +233,13 @@ export class Engine {
     try {
       const { images, inferMs } = await run.result
       if (!alone) this.#costs.observe(groupOf(batch[0]!), paddedTo, inferMs)
-      observer.runEnded(tell)
+      observer.runEnded({ ...tell, inferMs })
       const begunAt = performance.now() - inferMs
       batch.forEach((entry, place) => entry.settle({ tensors: images[place]!, queueMs: begunAt - entry.queuedAt, inferMs }))
     } catch (error) {
       if (error instanceof NotBegun) this.#retries.push(batch)
       else {
-        observer.runEnded(tell)
+        observer.runEnded({ ...tell, inferMs: 0 })
         this.#failed(instance, index, batch, error as Error)
       }
     } finally {

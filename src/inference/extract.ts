@@ -1,3 +1,4 @@
+import type { Context } from '@opentelemetry/api'
 import { ServiceError } from '../errors.js'
 import type { ImageDecoder } from '../image/image-decoder.js'
 import type { ImageRequest, PreparedImage } from '../image/image.js'
@@ -25,6 +26,8 @@ export interface ExtractRequest extends Omit<ImageRequest, 'bytes'> {
   readonly keepInput: boolean
   /** Under what the result of each image may be kept and shared; without them it is neither. */
   readonly keys?: readonly string[] | undefined
+  /** Where its spans belong. */
+  readonly trace: Context
   readonly signal: AbortSignal
   /** 1 to 3, 2 is usual. */
   readonly priority: number
@@ -44,8 +47,8 @@ export interface Extracted extends Omit<PreparedImage, 'data'> {
 /** Told of every image; metrics listen here. */
 export interface ExtractObserver {
   imageReceived (image: { bytes: number }): void
-  imageDecoded (image: { model: string, decodeMs: number, pixels: number }): void
-  imageInferred (image: { model: string, queueMs: number, inferMs: number }): void
+  imageDecoded (image: { model: string, trace: Context, decodeMs: number, pixels: number }): void
+  imageInferred (image: { model: string, trace: Context, queueMs: number, inferMs: number }): void
   imageEnded (image: { model: string, outcome: 'ok' | 'failed' | 'cancelled' }): void
 }
 
@@ -131,14 +134,14 @@ export class Extractor {
     const decodeMs = performance.now() - decoding
     this.#decodeMs = smoothed(this.#decodeMs, ownMs)
     timings.decode = Math.max(timings.decode, decodeMs)
-    this.#observer.imageDecoded({ model: model.id, decodeMs, pixels: prepared.source.width * prepared.source.height })
+    this.#observer.imageDecoded({ model: model.id, trace: request.trace, decodeMs, pixels: prepared.source.width * prepared.source.height })
     const input = request.keepInput ? data.slice() : undefined
     if (request.outputs.length === 0) return { ...prepared, input, tensors: {} }
     requireInputSize(model.network, depthFor(request.outputs), prepared.height, prepared.width)
     const { tensors, queueMs, inferMs } = await this.#engine.infer({ ...request, data, width: prepared.width, height: prepared.height, signal })
     timings.queue = Math.max(timings.queue, queueMs)
     timings.infer = Math.max(timings.infer, inferMs)
-    this.#observer.imageInferred({ model: model.id, queueMs, inferMs })
+    this.#observer.imageInferred({ model: model.id, trace: request.trace, queueMs, inferMs })
     return { ...prepared, input, tensors }
   }
 }

@@ -89,3 +89,20 @@ t.test('closing answers what is in', async t => {
   await app.http.close()
   t.strictSame((await Promise.all(answers)).map(answer => answer.status), [200, 200, 200, 200])
 })
+
+t.test('a client that leaves while it sends: no answer is counted but 499, and nothing as refused', async t => {
+  const app = await listening(t)
+  for (const type of ['image/jpeg', 'multipart/form-data; boundary=x', 'application/json']) {
+    const before = await metric(app, /vovnet_requests_total\{[^}]*code="499"\} (\d+)/)
+    const socket = connect(app.port, '127.0.0.1')
+    socket.write(`POST /v1/embeddings HTTP/1.1\r\nhost: x\r\ncontent-type: ${type}\r\ncontent-length: 1000\r\n\r\n--x\r\ncontent-disposition: form-data; name="a"; filename="b"\r\n\r\nabc`)
+    while (await metric(app, /vovnet_inflight_requests (\d+)/) === 0) await sleep(2)
+    socket.destroy()
+    while (await metric(app, /vovnet_inflight_requests (\d+)/) > 0) await sleep(2)
+    t.equal(await metric(app, /vovnet_requests_total\{[^}]*code="499"\} (\d+)/), before + 1, type)
+  }
+  await sleep(50) // what an error handler would count comes after the socket's end
+  const { body } = await app.http.inject('/metrics')
+  t.strictSame([...body.matchAll(/^vovnet_rejections_total\{.*\} [1-9]\d*$/gm)].map(([line]) => line), [])
+  t.notMatch(body, /vovnet_requests_total\{[^}]*code="400"/)
+})

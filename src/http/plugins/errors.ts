@@ -7,6 +7,9 @@ const FOREIGN: Record<string, ErrorCode> = {
   FST_ERR_CTP_BODY_TOO_LARGE: 'body_too_large',
   FST_ERR_CTP_EMPTY_JSON_BODY: 'empty_body',
   FST_ERR_CTP_INVALID_MEDIA_TYPE: 'unsupported_content_type',
+  // The socket ended while the body was read.
+  ECONNRESET: 'client_closed_request',
+  ERR_STREAM_PREMATURE_CLOSE: 'client_closed_request',
   FST_REQ_FILE_TOO_LARGE: 'body_too_large',
   FST_FILES_LIMIT: 'too_many_images',
   FST_PARTS_LIMIT: 'invalid_parameter',

@@ -1,17 +1,26 @@
 import plugin from 'fastify-plugin'
 import type { FastifyInstance } from 'fastify'
+import { ERRORS } from '../../errors.js'
+import { exemplarOf } from '../../tracing/spans.js'
 import type { Metrics } from '../../metrics.js'
 import { toServiceError } from './errors.js'
 
-/** Counts and times every answered request. Unknown routes share one label, and so do requests without a model. */
+/** What a client that hung up would have been answered. */
+const CLIENT_CLOSED = ERRORS.client_closed_request
+
+/** Counts and times every request, those too that were never answered. Unknown routes share one label, and so do requests without a model. */
 export const requestMetricsPlugin = plugin(async (app, { metrics }: { metrics: Metrics }) => {
-  app.addHook('onResponse', async (request, reply) => {
-    const route = request.is404 ? 'unmatched' : request.routeOptions.url ?? 'unmatched'
-    const model = request.modelId ?? ''
-    metrics.requests.inc({ route, model, code: String(reply.statusCode) })
-    metrics.requestDuration.observe({ route, model }, reply.elapsedTime / 1000)
-    const bytes = Number(reply.getHeader('content-length') ?? NaN)
-    if (!Number.isNaN(bytes)) metrics.responseBytes.observe({ route }, bytes)
+  app.addHook('onRequest', async (request, reply) => {
+    // Comes once, after the answer's last byte or when the client is gone; Fastify's onResponse does not come for the latter.
+    reply.raw.once('close', () => {
+      const route = request.is404 ? 'unmatched' : request.routeOptions.url ?? 'unmatched'
+      const model = request.modelId ?? ''
+      const answered = reply.raw.writableEnded
+      metrics.requests.inc({ route, model, code: String(answered ? reply.raw.statusCode : CLIENT_CLOSED) })
+      metrics.requestDuration.observe({ labels: { route, model }, value: reply.elapsedTime / 1000, exemplarLabels: exemplarOf(request.trace) })
+      const bytes = Number(reply.getHeader('content-length') ?? NaN)
+      if (answered && !Number.isNaN(bytes)) metrics.responseBytes.observe({ route }, bytes)
+    })
   })
 }, { name: 'request-metrics' })
 

@@ -26,6 +26,7 @@ export function embeddingsRoute (app: FastifyInstance, parts: InferenceParts): v
       ...readGeometry(fields, model.preprocess),
       outputs: [output],
       keepInput: false,
+      trace: request.trace,
       signal: request.lifetime,
       priority: request.priority,
       deadline: request.deadline,

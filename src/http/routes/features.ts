@@ -32,6 +32,7 @@ export function featuresRoute (app: FastifyInstance, parts: InferenceParts): voi
       ...readGeometry(fields, model.preprocess),
       outputs,
       keepInput: parameters.stages.includes('input'),
+      trace: request.trace,
       signal: request.lifetime,
       priority: request.priority,
       deadline: request.deadline,

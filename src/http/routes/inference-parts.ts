@@ -1,13 +1,18 @@
+import type { Context } from '@opentelemetry/api'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { ServiceError } from '../../errors.js'
 import type { ImageKeys } from '../../inference/cache/image-keys.js'
 import type { Catalog } from '../../inference/catalog.js'
 import type { Extractor, ExtractRequest } from '../../inference/extract.js'
-import type { Metrics } from '../../metrics.js'
 import type { BodyLimits } from '../body/read-images.js'
 import { MEDIA_TYPES, type Answer, type MediaType } from '../codecs/answer.js'
 import type { Encoder } from '../codecs/encoder.js'
 import { entityTag, namesTag } from '../entity-tag.js'
+
+/** Told of every answer's encoding. */
+export interface AnswerObserver {
+  answerEncoded (answer: { model: string, trace: Context, encodeMs: number }): void
+}
 
 /** What the inference routes are built from. */
 export interface InferenceParts {
@@ -16,7 +21,7 @@ export interface InferenceParts {
   /** With the cache on. */
   readonly keys: ImageKeys | undefined
   readonly encoder: Encoder
-  readonly metrics: Metrics
+  readonly observer: AnswerObserver
   readonly limits: BodyLimits
 }
 
@@ -63,7 +68,7 @@ export async function sendAnswer (parts: InferenceParts, request: FastifyRequest
   }
   const body = await parts.encoder.encode(answer, type, request.lifetime)
   request.timings.encode = performance.now() - started
-  parts.metrics.phaseDuration.observe({ model: request.modelId, phase: 'encode' }, request.timings.encode / 1000)
+  parts.observer.answerEncoded({ model: request.modelId, trace: request.trace, encodeMs: request.timings.encode })
   if (identity !== undefined) void reply.header('etag', identity.etag) // not before the encoding: an error has no tag
   return await reply.type(type).send(body)
 }

@@ -1,3 +1,4 @@
+import { ROOT_CONTEXT } from '@opentelemetry/api'
 import t from 'tap'
 import { ServiceError } from '../../../src/errors.js'
 import type { ImageDecoder } from '../../../src/image/image-decoder.js'
@@ -53,7 +54,7 @@ function build (): { extract: (keys: string[], options?: { signal?: AbortSignal,
     admission,
     go,
     extract: async (keys, { signal = new AbortController().signal, timings = noTimings() } = {}) =>
-      await extractor.extract({ model, images: keys.map(key => Buffer.from(key)), keys, ...model.preprocess, outputs: [], keepInput: true, signal, priority: 2, deadline: Infinity, timings })
+      await extractor.extract({ model, images: keys.map(key => Buffer.from(key)), keys, ...model.preprocess, outputs: [], keepInput: true, trace: ROOT_CONTEXT, signal, priority: 2, deadline: Infinity, timings })
   }
 }
 
