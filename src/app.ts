@@ -134,6 +134,8 @@ export async function buildApp ({ config, device, models, source, decodeThreads,
     scope.addHook('onRequest', async () => {
       // What reaches a draining service before its listener closed is still answered.
       if (!readiness.ready && !readiness.draining) throw new ServiceError('not_ready', 'the service is starting or shutting down', { retryAfter: 1 })
+      // First of all: in an overload this is what most requests get, and what it costs the others go without.
+      admission.requireRoom()
     })
     await scope.register(lifetimePlugin, { timeoutMs: config.REQUEST_TIMEOUT_MS, metrics })
     trackInference(scope, metrics)

@@ -4,7 +4,7 @@ import type { ImageRequest, PreparedImage } from './image.js'
 import { prepare, type PrepareSettings } from './prepare.js'
 
 /** `decodeMs`: milliseconds from the file to the prepared image, waiting for a thread not counted. */
-export type DecodedImage = PreparedImage & { readonly decodeMs: number }
+export type DecodedImage = Omit<PreparedImage, 'data'> & { readonly data: Uint8Array<SharedArrayBuffer>, readonly decodeMs: number }
 
 await serveTasks<ImageRequest, DecodedImage>(async () => {
   const settings = workerData as PrepareSettings
@@ -12,7 +12,10 @@ await serveTasks<ImageRequest, DecodedImage>(async () => {
     async run (request) {
       const start = performance.now()
       const prepared = await prepare(request, settings)
-      return { result: { ...prepared, decodeMs: performance.now() - start }, transfer: [prepared.data.buffer] }
+      // It goes on to another thread, and again if a run fails: shared, nobody copies it on the event loop's time.
+      const data = new Uint8Array(new SharedArrayBuffer(prepared.data.length))
+      data.set(prepared.data)
+      return { result: { ...prepared, data, decodeMs: performance.now() - start }, transfer: [] }
     }
   }
 })

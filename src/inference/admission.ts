@@ -42,15 +42,20 @@ export class Admission {
   }
 
   /**
+   * For a request whose images are still to come: where not even one would fit, nobody need read them.
+   * @throws ServiceError queue_full
+   */
+  requireRoom (): void {
+    this.#requirePlaces(1)
+  }
+
+  /**
    * Takes places for a request's images; the returned function gives one back each time it is called, the bytes with the last.
    * @throws ServiceError queue_full with the seconds after which as many places should be free; deadline_exceeded where none is
    * left to answer in, deadline_unreachable where the answer would come too late
    */
   enter ({ images, bytes, expectedMs, remainingMs }: Arrival): (outcome: 'done' | 'dropped') => void {
-    if (this.#images + images > this.#limits.images) {
-      throw new ServiceError('queue_full', `the service holds ${this.#images} of ${this.#limits.images} images; ${images} more do not fit`,
-        { retryAfter: this.#retryAfter(this.#images + images - this.#limits.images) })
-    }
+    this.#requirePlaces(images)
     if (this.#bytes + bytes > this.#limits.bytes && this.#images > 0) {
       throw new ServiceError('queue_full', `the service holds ${this.#bytes} of ${this.#limits.bytes} bytes; ${bytes} more do not fit`, { retryAfter: this.#retryAfter(images) })
     }
@@ -71,6 +76,12 @@ export class Admission {
       this.#completions.push(this.#now())
       this.#forget()
     }
+  }
+
+  #requirePlaces (images: number): void {
+    const missing = this.#images + images - this.#limits.images
+    if (missing <= 0) return
+    throw new ServiceError('queue_full', `the service holds ${this.#images} of ${this.#limits.images} images; ${images} more do not fit`, { retryAfter: this.#retryAfter(missing) })
   }
 
   /** Whole seconds until so many places are free at the rate of the last seconds; between 1 and 60. */

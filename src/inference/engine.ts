@@ -10,6 +10,7 @@ import { NotBegun, type Instance, type InstanceState, type Run } from './instanc
 import { Instances } from './instances.js'
 import { judge } from './isolation.js'
 import { DEPTH_ORDER, paddedBatch, type RunPlan } from './plan.js'
+import { QuietThreads } from './quiet-threads.js'
 import { Scheduler, type Job } from './scheduler.js'
 import { ServedModels, type ServedModel } from './served-model.js'
 import type { RunTask, Tensors } from './task.js'
@@ -19,8 +20,8 @@ const LONGEST_AHEAD_MS = 100
 
 export interface InferenceRequest {
   readonly model: LoadedModel
-  /** uint8 RGB [height, width, 3] */
-  readonly data: Uint8Array<ArrayBuffer>
+  /** uint8 RGB [height, width, 3]; in a SharedArrayBuffer it reaches the thread without being copied */
+  readonly data: Uint8Array
   readonly width: number
   readonly height: number
   readonly outputs: readonly OutputName[]
@@ -53,6 +54,7 @@ interface Entry extends Job {
 export class Engine {
   readonly #options: EngineOptions
   readonly #costs = new Costs()
+  readonly #quiet = new QuietThreads()
   readonly #scheduler: Scheduler<Entry>
   readonly #retries: Entry[][] = []
   readonly #models = new ServedModels()
@@ -221,18 +223,19 @@ export class Engine {
     const { model, plan } = served
     const { observer, runLimitMs } = this.#options
     const tell = { model: model.id, depth: depthName, batchSize: batch.length, traces: batch.flatMap(({ request }) => request.trace ?? []) }
-    // Alone in the house: all cores for one image. With others waiting one core each is faster for all.
+    // Alone in the house: more cores for the one image, where that is faster. With others waiting one core each is faster for all.
     const alone = index === 0 && batch.length === 1 && this.#runs.size === 0 && this.#scheduler.size === 0 && this.#retries.length === 0
-    const threads = alone ? plan.wideThreads : plan.threadsPerInstance
+    const threads = alone ? this.#quiet.choose(groupOf(batch[0]!), [...new Set([plan.wideThreads, plan.threadsPerInstance])]) : plan.threadsPerInstance
     const paddedTo = paddedBatch(batch.length, this.#options.padsBatches)
-    const task: RunTask = { type: 'run', model: served.key, depth: depthName, threads, width, height, paddedTo, images: batch.map(({ request: { data, outputs } }) => ({ data, outputs })) }
+    const task: RunTask = { type: 'run', model: served.key, depth: depthName, threads, spins: threads > plan.threadsPerInstance, width, height, paddedTo, images: batch.map(({ request: { data, outputs } }) => ({ data, outputs })) }
     this.#runs.add(batch)
     served.runsOn(index)
     const run = instance.run(task, { model: model.id, limitMs: runLimitMs })
     for (const entry of batch) entry.run = run
     try {
       const { images, inferMs } = await run.result
-      if (!alone) this.#costs.observe(groupOf(batch[0]!), paddedTo, inferMs)
+      if (alone) this.#quiet.observe(groupOf(batch[0]!), threads, inferMs)
+      else this.#costs.observe(groupOf(batch[0]!), paddedTo, inferMs)
       observer.runEnded({ ...tell, inferMs })
       const begunAt = performance.now() - inferMs
       batch.forEach((entry, place) => entry.settle({ tensors: images[place]!, queueMs: begunAt - entry.queuedAt, inferMs }))

@@ -7,7 +7,7 @@ export interface RunPlan {
   readonly instances: number
   /** Cores of one run while there is more to do. */
   readonly threadsPerInstance: number
-  /** Cores of a run that has the machine to itself. */
+  /** Cores a run may take that has the machine to itself, where they make it faster. */
   readonly wideThreads: number
   /** Images in a run at the most. */
   readonly maxBatchSize: number

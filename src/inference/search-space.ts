@@ -15,7 +15,7 @@ export interface SearchSpace {
   readonly layouts: readonly Layout[]
   /** The batch is doubled up to here while that pays. */
   readonly largestBatch: number
-  /** Threads of a run that is alone: what it stays with, then the others. */
+  /** Threads of a run that is alone: what it stays with, then the others. One thread is not among them: that is chosen while serving, by size. */
   readonly wide: readonly [number, ...number[]]
 }
 
@@ -42,7 +42,7 @@ export function searchSpace (settings: PlanSettings, means: Means): SearchSpace 
   const allowed = shares.filter(({ instances, threads }) => instances * threads <= cores && (THREADS_PER_INSTANCE === 'auto' || threads === THREADS_PER_INSTANCE))
   const seen = new Set([nameOf(first)])
   const layouts = allowed.filter(layout => !seen.has(nameOf(layout)) && seen.add(nameOf(layout)))
-  const wide = THREADS_PER_INSTANCE === 'auto' ? halves(cores).slice(1) : []
+  const wide = THREADS_PER_INSTANCE === 'auto' ? halves(cores).slice(1).filter(threads => threads > 1) : []
   return { first, layouts, largestBatch: largestBatch(LARGEST_BATCH.cpu), wide: [wideThreads, ...wide] }
 }
 

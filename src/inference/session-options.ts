@@ -16,9 +16,11 @@ function providersOf ({ provider, deviceId = 0 }: WorkerSettings): Choice {
 
 /**
  * ONNX Runtime's options for a session of this network.
+ * @param spins whether its threads spin, within a run, while they wait for each other: a run of 224x224 then takes 8 ms in place of 12,
+ * and whatever runs beside it suffers
  * @param profile where the profile of its runs goes, the start of a file name
  */
-export function sessionOptions (settings: WorkerSettings, network: Network, threads: number, profile?: string) {
+export function sessionOptions (settings: WorkerSettings, network: Network, { threads, spins = false, profile }: { threads: number, spins?: boolean | undefined, profile?: string | undefined }) {
   // A pyramid's padding computes with the image's sides, integers that every provider leaves to the CPU; there the check of the
   // nodes alone stands guard.
   const strict = settings.provider !== 'cpu' && network.pyramid === undefined
@@ -32,7 +34,8 @@ export function sessionOptions (settings: WorkerSettings, network: Network, thre
     extra: {
       session: {
         // A spinning pool eats the cores of its neighbours: 79 img/s with it, 139 without (2 threads x 2 threads on 2 cores).
-        intra_op: { allow_spinning: '0' },
+        intra_op: { allow_spinning: spins ? '1' : '0' },
+        force_spinning_stop: '1', // when the run ends
         ...strict ? { disable_cpu_ep_fallback: '1' } : {}
       }
     }

@@ -40,6 +40,8 @@ export interface RunTask {
   readonly depth: Depth
   /** Cores the run may use. */
   readonly threads: number
+  /** Whether its threads may spin while they wait for each other; a session keeps what its first run says. */
+  readonly spins?: boolean
   /** Images to compute; those beyond `images` are empty. */
   readonly paddedTo: number
   readonly width: number
@@ -54,7 +56,7 @@ export const RUN_WITHDRAWN = 2
 
 export interface RunImage {
   /** uint8 RGB [height, width, 3] */
-  readonly data: Uint8Array<ArrayBuffer>
+  readonly data: Uint8Array
   readonly outputs: readonly OutputName[]
 }
 

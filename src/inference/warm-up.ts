@@ -20,7 +20,7 @@ export function warmUps ({ key, model, plan }: ServedModel, threads: Iterable<nu
   const run = (depth: Depth, threads: number, { width, height }: Size, batch: number): RunTask => {
     requireInputSize(model.network, depth, height, width)
     const image = { data: new Uint8Array(width * height * 3), outputs: [outputOf(depth)] }
-    return { type: 'run', model: key, depth, threads, width, height, paddedTo: batch, images: [image] }
+    return { type: 'run', model: key, depth, threads, spins: threads > plan.threadsPerInstance, width, height, paddedTo: batch, images: [image] }
   }
   const { geometry } = model.preprocess
   if (!gpu) return [...new Set(threads)].map(count => run('stage5', count, geometry, 1))

@@ -30,25 +30,28 @@ function modelNamed (name: string): LoadedModel {
   return model
 }
 
-async function session (name: string, depth: Depth, threads: number, profile?: string): Promise<ort.InferenceSession> {
+interface Threading { readonly threads: number, readonly spins?: boolean | undefined, readonly profile?: string | undefined }
+
+async function session (name: string, depth: Depth, threading: Threading): Promise<ort.InferenceSession> {
   const { source, sessions } = modelNamed(name)
-  const known = sessions.get(`${depth} ${threads}`)
+  const key = `${depth} ${threading.threads}`
+  const known = sessions.get(key)
   if (known !== undefined) return known
-  const created = await openSession(source, depth, threads, settings, profile)
-  sessions.set(`${depth} ${threads}`, created)
+  const created = await openSession(source, depth, threading, settings)
+  sessions.set(key, created)
   return created
 }
 
 /** ORT's run() and create() block the thread they are called on, which is why this file runs in a thread of its own. */
-async function openSession ({ network, weights, graph }: LoadTask, depth: Depth, threads: number, device: WorkerSettings, profile?: string): Promise<ort.InferenceSession> {
+async function openSession ({ network, weights, graph }: LoadTask, depth: Depth, threading: Threading, device: WorkerSettings): Promise<ort.InferenceSession> {
   const bytes = graph ?? writeOnnx(network, weights, depth, { precision: device.precision ?? 'fp32' })
-  return await ort.InferenceSession.create(bytes, sessionOptions(device, network, threads, profile))
+  return await ort.InferenceSession.create(bytes, sessionOptions(device, network, threading))
 }
 
 async function run (task: RunTask): Promise<{ result: RunResult | undefined, transfer: ArrayBuffer[] }> {
   const withdrawn = task.claim !== undefined && Atomics.compareExchange(task.claim, 0, 0, RUN_BEGUN) !== 0
   if (withdrawn) return { result: undefined, transfer: [] }
-  const prepared = await session(task.model, task.depth, task.threads)
+  const prepared = await session(task.model, task.depth, task)
   const input = new ort.Tensor('uint8', batchOf(task), [task.paddedTo, task.height, task.width, 3])
   const wanted = [...new Set(task.images.flatMap(image => image.outputs))]
   const started = performance.now()
@@ -59,13 +62,15 @@ async function run (task: RunTask): Promise<{ result: RunResult | undefined, tra
   return { result: { images, inferMs }, transfer: [...new Set(transfer)] }
 }
 
-/** uint8 [N, H, W, 3]; a batch of one is used where it lies. */
+/** The last batch's, for the next of the same size: fresh memory costs more than what is written to it. */
+let batch = new Uint8Array(0)
+
+/** uint8 [N, H, W, 3], good until the next call. */
 function batchOf (task: RunTask): Uint8Array {
   const size = task.height * task.width * 3
-  const [first] = task.images
   for (const { data } of task.images) if (data.length !== size) throw new ServiceError('internal', `an image of ${task.width}x${task.height} has ${size} bytes, received ${data.length}`)
-  if (first !== undefined && task.paddedTo === 1) return first.data
-  const batch = new Uint8Array(size * task.paddedTo)
+  if (batch.length !== size * task.paddedTo) batch = new Uint8Array(size * task.paddedTo)
+  else batch.fill(0, size * task.images.length)
   task.images.forEach((image, index) => batch.set(image.data, index * size))
   return batch
 }
@@ -99,7 +104,7 @@ async function check (task: CheckTask): Promise<DeviceCheck> {
 async function profiledRun ({ model, depth, threads }: CheckTask): Promise<{ outputs: Record<string, Float32Array>, nodes: PlacedNode[] | undefined }> {
   const folder = openProfileFolder()
   try {
-    const profiled = await session(model, depth, threads, folder?.prefix)
+    const profiled = await session(model, depth, { threads, profile: folder?.prefix })
     const outputs = await goldenRun(profiled, model, depth)
     if (folder !== undefined) profiled.endProfiling()
     return { outputs, nodes: folder?.nodes() }
@@ -109,7 +114,7 @@ async function profiledRun ({ model, depth, threads }: CheckTask): Promise<{ out
 }
 
 async function referenceRun ({ model, depth, threads }: CheckTask): Promise<Record<string, Float32Array>> {
-  const reference = await openSession(modelNamed(model).source, depth, threads, { provider: 'cpu' })
+  const reference = await openSession(modelNamed(model).source, depth, { threads }, { provider: 'cpu' })
   try {
     return await goldenRun(reference, model, depth)
   } finally {
