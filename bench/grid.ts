@@ -70,7 +70,8 @@ async function startEngine (model: LoadedModel, plan: RunPlan): Promise<Engine> 
 /** Images answered a second, with four batches an instance in hand or waiting from before the window until after it. */
 async function engineRate (engine: Engine, model: LoadedModel, { instances, maxBatchSize }: RunPlan): Promise<number> {
   const { width, height } = model.preprocess.geometry
-  const pixels = new Uint8Array(new SharedArrayBuffer(width * height * 3)).map((_, index) => index * 2654435761 >>> 24) // as decoding hands them over
+  const pixels = new Uint8Array(new SharedArrayBuffer(width * height * 3)) // as decoding hands them over
+  for (let index = 0; index < pixels.length; index++) pixels[index] = index * 2654435761 >>> 24
   let images = 0
   const over = new AbortController()
   const lanes = Array.from({ length: 4 * instances * maxBatchSize }, async () => {

@@ -4,6 +4,7 @@ import multipart from '@fastify/multipart'
 import Fastify, { LogController, type FastifyInstance, type FastifyServerOptions } from 'fastify'
 import type { Config } from './config.js'
 import { ServiceError } from './errors.js'
+import { guard, readApiKeys } from './http/api-keys.js'
 import { Encoder } from './http/codecs/encoder.js'
 import type { ModelStatus } from './http/model-card.js'
 import { answerHeadersPlugin } from './http/plugins/answer-headers.js'
@@ -82,6 +83,7 @@ export async function buildApp ({ config, device, models, source, decodeThreads,
       reply.raw.writeHead(400, { 'content-type': 'application/json' }).end(JSON.stringify(errorBody(new ServiceError('invalid_parameter', error.message))))
     }
   })
+  const keys = readApiKeys(config)
   const readiness = { ready: false, draining: false, hung: false }
   const catalog = new Catalog(models.map(({ model }) => model), config.DEFAULT_MODEL)
   const status = (model: LoadedModel): ModelStatus => ({ model, device, ...engine.serves(model) ? engine.planOf(model) : plannedAs(model, models) })
@@ -112,13 +114,13 @@ export async function buildApp ({ config, device, models, source, decodeThreads,
   const decoder = new ImageDecoder({ threads: decodeThreads, mode: config.DECODE_MODE, maxPixels: config.MAX_IMAGE_PIXELS, maxInputPixels: config.MAX_INPUT_PIXELS })
   const encoder = new Encoder()
   const admission = new Admission(limits)
-  const { results, keys } = cacheOf(config, device, observer)
+  const { results, imageKeys } = cacheOf(config, device, observer)
   const parts: InferenceParts = {
     catalog,
     encoder,
     observer,
     extractor: new Extractor({ decoder, engine, admission, cache: results, observer }),
-    keys,
+    keys: imageKeys,
     limits: { maxImages: config.MAX_IMAGES_PER_REQUEST, maxImageBytes: config.MAX_IMAGE_BYTES }
   }
 
@@ -129,6 +131,7 @@ export async function buildApp ({ config, device, models, source, decodeThreads,
   await http.register(accepts)
   await http.register(requestMetricsPlugin, { metrics })
   await http.register(async scope => {
+    guard(scope, keys)
     acceptBytes(scope, config)
     await scope.register(multipart)
     scope.addHook('onRequest', async () => {
@@ -143,7 +146,10 @@ export async function buildApp ({ config, device, models, source, decodeThreads,
     embeddingsRoute(scope, parts)
   })
   healthRoutes(http, readiness)
-  modelsRoutes(http, catalog, status)
+  await http.register(async scope => {
+    guard(scope, keys)
+    modelsRoutes(scope, catalog, status)
+  })
   const metricsHttp = config.METRICS_PORT === 'same' ? undefined : metricsApp(metrics)
   if (metricsHttp === undefined) metricsRoute(http, metrics)
 
@@ -174,12 +180,12 @@ function plannedAs (model: LoadedModel, models: readonly PlannedModel[]): Pick<M
 }
 
 /** Results kept by what they depend on, and the names for them; neither without CACHE_MB. */
-function cacheOf ({ CACHE_MB, DECODE_MODE }: Config, { provider, precision }: Device, observer: CacheObserver): { results?: ResultCache, keys?: ImageKeys } {
+function cacheOf ({ CACHE_MB, DECODE_MODE }: Config, { provider, precision }: Device, observer: CacheObserver): { results?: ResultCache, imageKeys?: ImageKeys } {
   if (CACHE_MB === 0) return {}
   const steps = new LoopSteps()
   return {
     results: new ResultCache({ maxBytes: CACHE_MB * 2 ** 20, steps, observer }),
-    keys: new ImageKeys({ version: VERSION, provider, precision, decodeMode: DECODE_MODE }, steps)
+    imageKeys: new ImageKeys({ version: VERSION, provider, precision, decodeMode: DECODE_MODE }, steps)
   }
 }
 

@@ -18,6 +18,14 @@ const text = (fallback: string, about: string): Setting<string> =>
 const secret = (about: string, expected: string, pattern: RegExp): Setting<string> =>
   ({ fallback: '', about, expected, secret: true, parse: value => value === '' || pattern.test(value) ? value : undefined })
 
+const secrets = (about: string): Setting<readonly string[]> => ({
+  fallback: '',
+  about,
+  expected: 'different texts without spaces, separated by commas',
+  secret: true,
+  parse: value => parseList(value, part => /^[\x21-\x7e]+$/.test(part) ? part : undefined)
+})
+
 const address = (fallback: string, about: string): Setting<string> =>
   ({ fallback, about, expected: 'an http or https address without a user, a query or a fragment', parse: parseAddress })
 
@@ -114,6 +122,8 @@ export const SETTINGS = {
   WATCH_INTERVAL_MS: integer(5000, 0, 3_600_000, 'how often the weights folder is looked at for changes; 0 leaves it to SIGHUP'),
   DRAIN_DELAY_MS: integer(2000, 0, 3_600_000, 'time after SIGTERM in which readiness says 503 and requests are still taken, for balancers to notice'),
   SHUTDOWN_GRACE_MS: integer(20_000, 0, 3_600_000, 'time for what is in to be answered after SIGTERM'),
+  API_KEYS: secrets('keys that /v1 takes as `Authorization: Bearer <key>`, else 401; empty lets everybody in; health and metrics are open'),
+  API_KEYS_FILE: text('', 'file with such keys, one a line, read at start'),
   METRICS_PORT: portOrSame('port of a listener for /metrics alone; same leaves it on PORT'),
   OTEL_EXPORTER_OTLP_ENDPOINT: addressOrNone('OpenTelemetry collector (OTLP over HTTP) that spans are sent to, e.g. http://collector:4318; empty is off'),
   LOG_LEVEL: choice('info', ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], 'least level that is logged')

@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process'
-import { readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { readFileSync, realpathSync, writeFileSync } from 'node:fs'
+import { join, relative, resolve } from 'node:path'
 import t from 'tap'
 import { SETTINGS } from '../../src/config.js'
 import { missing, runProgram, scratch } from './processes.js'
@@ -29,6 +29,22 @@ t.test('every overlay builds, and its objects keep Kubernetes\' published schema
       writeFileSync(file, object)
       const validated = runProgram('kubernetes-validate', ['--strict', file])
       t.equal(validated.code, 0, `${overlay} ${kinds[index]}: ${validated.output}`)
+    }
+  }
+})
+
+t.test('the components left to choice build with the base too', { skip: missing('kubectl') }, async t => {
+  for (const [component, expected] of [['tracing', /name: OTEL_EXPORTER_OTLP_ENDPOINT\n[^]*port: 4318/], ['weights-volume', /claimName: vovnet-weights/]] as const) {
+    const folder = scratch(t)
+    const from = (path: string): string => relative(realpathSync(folder), resolve(KUBERNETES, path))
+    writeFileSync(join(folder, 'kustomization.yaml'), `resources: [${from('base')}]\ncomponents: [${from(`components/${component}`)}]\n`)
+    const { code, output } = runProgram('kubectl', ['kustomize', folder])
+    t.equal(code, 0, output)
+    t.match(output, expected)
+    for (const object of output.split('\n---\n')) {
+      const file = join(folder, 'object.yaml')
+      writeFileSync(file, object)
+      if (missing('kubernetes-validate') === false) t.equal(runProgram('kubernetes-validate', ['--strict', file]).code, 0, object)
     }
   }
 })
