@@ -213,6 +213,6 @@ function liveModel (status: ModelStatus, engine: Engine): LiveModel {
     batchLimit,
     nodes: checks[0]?.nodes ?? {},
     difference: differences.length === 0 ? undefined : Math.max(...differences),
-    instances: engine.instanceStates(id)
+    instances: engine.instanceStates(status.model)
   }
 }

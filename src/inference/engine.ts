@@ -11,7 +11,7 @@ import { Instances } from './instances.js'
 import { judge } from './isolation.js'
 import { DEPTH_ORDER, paddedBatch, type RunPlan } from './plan.js'
 import { QuietThreads } from './quiet-threads.js'
-import { Scheduler, type Job } from './scheduler.js'
+import { Scheduler, type Job, type Next } from './scheduler.js'
 import { ServedModels, type ServedModel } from './served-model.js'
 import type { RunTask, Tensors } from './task.js'
 
@@ -105,8 +105,8 @@ export class Engine {
     return this.#waiting().filter(entry => entry.served.model.id === modelId).length
   }
 
-  instanceStates (modelId: string): Record<InstanceState | 'other', number> {
-    return this.#instances.states(modelId)
+  instanceStates (model: LoadedModel): Record<InstanceState | 'other', number> {
+    return this.#instances.states(this.#models.find(model))
   }
 
   /** How the model runs, the most images a run of it may hold now, and what its check found on each device. */
@@ -175,12 +175,14 @@ export class Engine {
   }
 
   #dispatch (): void {
-    for (let free = this.#instances.idle(); free !== undefined; free = this.#instances.idle()) {
-      const { index, instance } = free
-      const batch = this.#retry() ?? this.#pick(index)
-      if (batch === undefined) break
-      void this.#run(instance, index, batch)
+    clearTimeout(this.#wake)
+    let waitUntil = Infinity
+    for (const { instance, index } of this.#instances.idle()) {
+      const next = this.#next(index)
+      if (next !== undefined && 'batch' in next) void this.#run(instance, index, next.batch)
+      else if (next !== undefined) waitUntil = Math.min(waitUntil, next.waitUntil)
     }
+    if (waitUntil < Infinity) this.#wake = setTimeout(() => this.#dispatch(), Math.max(1, waitUntil - performance.now()))
     if (this.#retries.length === 0) this.#runAhead()
     if (this.#instances.lost) this.#rejectAll()
     if (this.#runs.size === 0 && this.#scheduler.size === 0 && this.#retries.length === 0) this.#onIdle?.()
@@ -189,7 +191,7 @@ export class Engine {
   /** An instance that has its next batch at hand does not stand still between two runs. With less than that waiting, the first to be free is the better place. */
   #runAhead (): void {
     for (const { instance, index } of this.#instances.takingAhead()) {
-      const batch = this.#scheduler.surplus(performance.now(), ({ served }) => served.mayRunOn(index), { instances: this.#instances.count, longestMs: LONGEST_AHEAD_MS })
+      const batch = this.#scheduler.surplus(performance.now(), ({ served }) => served.livesIn(index), { instances: this.#instances.count, longestMs: LONGEST_AHEAD_MS })
       if (batch !== undefined) void this.#run(instance, index, batch)
     }
   }
@@ -199,23 +201,17 @@ export class Engine {
     return [...this.#scheduler.jobs(), ...this.#retries.flat(), ...[...this.#runs].flat().filter(({ run }) => run?.waits())]
   }
 
-  /** The next batch to run again, without those whose client is gone. */
-  #retry (): Entry[] | undefined {
-    for (let batch = this.#retries.shift(); batch !== undefined; batch = this.#retries.shift()) {
-      for (const entry of batch) if (entry.request.signal?.aborted === true) entry.settle(entry.request.signal.reason)
-      const wanted = batch.filter(entry => entry.request.signal?.aborted !== true)
-      if (wanted.length > 0) return wanted
-    }
-    return undefined
-  }
-
-  #pick (index: number): Entry[] | undefined {
-    clearTimeout(this.#wake)
-    const next = this.#scheduler.next(performance.now(), ({ served }) => served.mayRunOn(index))
-    if (next === undefined) return undefined
-    if ('batch' in next) return next.batch
-    this.#wake = setTimeout(() => this.#dispatch(), Math.max(1, next.waitUntil - performance.now()))
-    return undefined
+  /** What an idle instance should do: run a batch again, or the scheduler's next. */
+  #next (index: number): Next<Entry> {
+    const livesHere = ({ served }: Entry): boolean => served.livesIn(index)
+    const place = this.#retries.findIndex(([first]) => livesHere(first!))
+    if (place < 0) return this.#scheduler.next(performance.now(), livesHere)
+    const [batch] = this.#retries.splice(place, 1)
+    // Those whose client is gone have been told; they only leave their place.
+    const isGone = ({ request: { signal } }: Entry): boolean => signal?.aborted === true
+    for (const entry of batch!.filter(isGone)) entry.settle(entry.request.signal!.reason)
+    const wanted = batch!.filter(entry => !isGone(entry))
+    return wanted.length > 0 ? { batch: wanted } : this.#next(index)
   }
 
   async #run (instance: Instance, index: number, batch: Entry[]): Promise<void> {
@@ -229,7 +225,6 @@ export class Engine {
     const paddedTo = paddedBatch(batch.length, this.#options.padsBatches)
     const task: RunTask = { type: 'run', model: served.key, depth: depthName, threads, spins: threads > plan.threadsPerInstance, width, height, paddedTo, images: batch.map(({ request: { data, outputs } }) => ({ data, outputs })) }
     this.#runs.add(batch)
-    served.runsOn(index)
     const run = instance.run(task, { model: model.id, limitMs: runLimitMs })
     for (const entry of batch) entry.run = run
     try {
@@ -247,7 +242,6 @@ export class Engine {
       }
     } finally {
       this.#runs.delete(batch)
-      served.ranOn(index)
       this.#dispatch()
     }
   }

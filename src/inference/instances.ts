@@ -10,6 +10,8 @@ import { warmUps } from './warm-up.js'
 const WORKER = new URL('./worker.js', import.meta.url)
 const LONGEST_BACKOFF_MS = 30_000
 
+interface Place { readonly instance: Instance, readonly index: number }
+
 /** The inference threads: started, warmed, replaced when one ends. */
 export class Instances {
   readonly #options: EngineOptions
@@ -36,15 +38,14 @@ export class Instances {
     return this.#instances.every(({ state }) => state === 'hung')
   }
 
-  /** The first idle one: at low load that is always the one that holds the wide sessions. */
-  idle (): { instance: Instance, index: number } | undefined {
-    const index = this.#instances.findIndex(({ state }) => state === 'idle')
-    return index < 0 ? undefined : { instance: this.#instances[index]!, index }
+  /** The idle ones in order: at low load the first is always the one that holds the wide sessions. */
+  idle (): Place[] {
+    return this.#places().filter(({ instance }) => instance.state === 'idle')
   }
 
   /** Those that would begin another run the moment they end the one in hand. */
-  takingAhead (): Array<{ instance: Instance, index: number }> {
-    return this.#instances.map((instance, index) => ({ instance, index })).filter(({ instance }) => instance.takesAhead)
+  takingAhead (): Place[] {
+    return this.#places().filter(({ instance }) => instance.takesAhead)
   }
 
   /** Loads and warms the models in every instance; those that run something else do so in between. */
@@ -53,7 +54,7 @@ export class Instances {
     try {
       await Promise.all(this.#instances.map(async (instance, index) => {
         await instance.ready()
-        for (const served of models) await this.#prepare(instance, index, served)
+        for (const served of models.filter(served => served.livesIn(index))) await this.#prepare(instance, index, served)
         instance.started()
       }))
     } catch (error) {
@@ -64,14 +65,16 @@ export class Instances {
 
   async unload (served: ServedModel): Promise<void> {
     this.#loaded.delete(served)
-    const living = this.#instances.filter(({ state }) => state !== 'hung' && state !== 'dead')
-    await Promise.allSettled(living.map(async instance => await instance.chore({ type: 'unload', model: served.key })))
+    const holding = this.#places().filter(({ instance: { state }, index }) => served.livesIn(index) && state !== 'hung' && state !== 'dead')
+    await Promise.allSettled(holding.map(async ({ instance }) => await instance.chore({ type: 'unload', model: served.key })))
   }
 
-  /** Every instance by what it does: `busy` is with this model, an instance busy with another counts as `other`. */
-  states (modelId: string): Record<InstanceState | 'other', number> {
+  /** The model's instances by what they do: `busy` is with this model, an instance busy with another counts as `other`. */
+  states (served: ServedModel): Record<InstanceState | 'other', number> {
     const counts = { starting: 0, idle: 0, busy: 0, other: 0, hung: 0, dead: 0 }
-    for (const { state, running } of this.#instances) counts[state === 'busy' && running !== modelId ? 'other' : state]++
+    for (const { instance: { state, running }, index } of this.#places()) {
+      if (served.livesIn(index)) counts[state === 'busy' && running !== served.model.id ? 'other' : state]++
+    }
     return counts
   }
 
@@ -82,7 +85,7 @@ export class Instances {
     this.#instances[index] = next
     try {
       await next.ready()
-      for (const served of this.#loaded) await this.#prepare(next, index, served)
+      for (const served of [...this.#loaded].filter(served => served.livesIn(index))) await this.#prepare(next, index, served)
       this.#observer.trouble('instance_replaced', { instance: index, error: cause.message })
       next.started()
     } catch (error) {
@@ -94,6 +97,10 @@ export class Instances {
   async close (): Promise<void> {
     this.#closed = true
     await Promise.all(this.#instances.map(async instance => await instance.close()))
+  }
+
+  #places (): Place[] {
+    return this.#instances.map((instance, index) => ({ instance, index }))
   }
 
   #start (index: number): Instance {

@@ -13,8 +13,6 @@ export class ServedModel {
   batchLimit: number
   /** By the instance that made it: the first on each device does. */
   readonly checks = new Map<number, DeviceCheck>()
-  /** Batches in hand, by the index of the instance. */
-  readonly #runs = new Map<number, number>()
   #users = 0
   #onUnused: (() => void) | undefined
 
@@ -25,19 +23,9 @@ export class ServedModel {
     this.batchLimit = plan.maxBatchSize
   }
 
-  /** The model keeps to as many instances as its plan says. */
-  mayRunOn (instance: number): boolean {
-    return this.#runs.has(instance) || this.#runs.size < this.plan.instances
-  }
-
-  runsOn (instance: number): void {
-    this.#runs.set(instance, (this.#runs.get(instance) ?? 0) + 1)
-  }
-
-  ranOn (instance: number): void {
-    const left = this.#runs.get(instance)! - 1
-    if (left === 0) this.#runs.delete(instance)
-    else this.#runs.set(instance, left)
+  /** The model is loaded in, and runs on, the first instances alone, as many as its plan says: its sessions may not fit into memory more often. */
+  livesIn (instance: number): boolean {
+    return instance < this.plan.instances
   }
 
   /** In use until the returned function is called. */

@@ -43,10 +43,10 @@ t.test('ten times what the service can do: it goes on answering, refuses the res
   t.ok(refused.every(({ retryAfter }) => Number(retryAfter) >= 1), 'each refusal says when to come again')
   const goodput = served.length / SECONDS
   // The client runs on the same two cores as the service and pays for every refusal: bench/load.ts keeps it apart.
-  t.ok(goodput > 0.1 * peak, `goodput ${goodput.toFixed(0)}/s of a peak of ${peak.toFixed(0)}/s`)
+  t.ok(goodput > 0.15 * peak, `goodput ${goodput.toFixed(0)}/s of a peak of ${peak.toFixed(0)}/s`)
   const bound = LIMIT / goodput * 1000
   const worst = p99(served.map(({ ms }) => ms))
-  t.ok(worst < 10 * bound, `p99 ${worst.toFixed(0)} ms, a full queue takes ${bound.toFixed(0)} ms`)
+  t.ok(worst < 5 * bound, `p99 ${worst.toFixed(0)} ms, a full queue takes ${bound.toFixed(0)} ms`)
   const after = await Promise.all(Array.from({ length: 4 }, ask))
   t.strictSame(after.map(({ status }) => status), [200, 200, 200, 200], 'and afterwards all is as before')
 })

@@ -71,7 +71,7 @@ t.test('an aborted image leaves the queue and never runs', async t => {
   const first = infer(one, 0, ['stage5'])
   const second = infer(one, 1, ['stage5'], { signal: abort.signal })
   t.equal(one.queueDepth(model.id), 1)
-  t.strictSame(one.instanceStates(model.id), { starting: 0, idle: 0, busy: 1, other: 0, hung: 0, dead: 0 })
+  t.strictSame(one.instanceStates(model), { starting: 0, idle: 0, busy: 1, other: 0, hung: 0, dead: 0 })
   const reason = new Error('gone')
   abort.abort(reason)
   await t.rejects(second, reason)
@@ -92,6 +92,21 @@ t.test('images handed over ahead still wait: an aborted one never runs, its neig
   await Promise.allSettled(all)
   t.strictSame(runs.map(run => run.batchSize), [1, 2, 1, 1])
   t.equal(one.queueDepth(model.id), 0)
+})
+
+t.test('a model keeps to as many instances as its plan says, and is loaded in no other', async t => {
+  const built = new Engine({ settings: { provider: 'cpu' }, instances: 2, maxQueueDelayMs: 0, runLimitMs: 30_000, padsBatches: false, observer: { runEnded: () => {}, trouble: () => {} } })
+  t.teardown(async () => await built.close())
+  const other = { ...model, id: 'other' }
+  const plan = { threadsPerInstance: 1, wideThreads: 1, maxBatchSize: 1 }
+  await built.load([{ model, plan: { ...plan, instances: 2 } }, { model: other, plan: { ...plan, instances: 1 } }])
+  const ask = async (of: LoadedModel): Promise<unknown> => await built.infer({ model: of, data: noise(1, 64), width: 64, height: 64, outputs: ['stage5.avg'] })
+  const all = Array.from({ length: 12 }, async (_, index) => await ask(index % 2 === 0 ? model : other))
+  t.strictSame(built.instanceStates(model), { starting: 0, idle: 0, busy: 2, other: 0, hung: 0, dead: 0 }, 'the first of the other model waits for the first instance')
+  t.strictSame(built.instanceStates(other), { starting: 0, idle: 0, busy: 0, other: 1, hung: 0, dead: 0 })
+  t.equal((await Promise.all(all)).length, 12)
+  await built.unload(other)
+  t.ok(await ask(model))
 })
 
 t.test('close answers what is queued, then refuses', async t => {

@@ -66,7 +66,7 @@ t.test('a run that hangs: its images are told, the others are answered, the engi
   const others = Array.from({ length: 6 }, async (_, seed) => await infer(two, pixels(seed)))
   t.strictSame(await outcomes([hung, ...others]), ['run_timeout', 'ok', 'ok', 'ok', 'ok', 'ok', 'ok'])
   t.strictSame(events, ['run_hung'])
-  t.match(two.instanceStates(model.id), { hung: 1, idle: 1 })
+  t.match(two.instanceStates(model), { hung: 1, idle: 1 })
 })
 
 t.test('when the last instance hangs, what waits is told at once', async t => {
