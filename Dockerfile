@@ -14,12 +14,15 @@ COPY tsconfig.json tsconfig.build.json ./
 COPY src src
 RUN npm run build && rm -f dist/.tsbuildinfo
 
-# What runs, and nothing of other platforms: onnxruntime-node carries the binaries of all it knows.
+# What runs, and nothing of other platforms: onnxruntime-node carries the binaries of all it knows. OpenTelemetry comes three times
+# over, for bundlers too; Node takes build/src.
 FROM ${NODE_IMAGE} AS modules
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 RUN npm ci --omit=dev \
  && find node_modules/onnxruntime-node/bin/napi-v6 -mindepth 2 -maxdepth 2 ! -path "*/$(node -p 'process.platform + "/" + process.arch')" -exec rm -rf {} + \
+ && rm -rf node_modules/@opentelemetry/*/build/esm node_modules/@opentelemetry/*/build/esnext \
+ && find node_modules -name '*.map' -delete \
  && du -sh node_modules node_modules/onnxruntime-node/bin/napi-v6/*/*
 
 # tini reaps and forwards signals; a Node process that is PID 1 ignores those it has not yet asked for.

@@ -1,5 +1,6 @@
 import sharp, { type Sharp } from 'sharp'
 import { ServiceError } from '../errors.js'
+import { decodeAvif, needsInterpolation } from './avif.js'
 import { cmykToRgb } from './cmyk.js'
 import { gifGround, onGround } from './gif-ground.js'
 import type { SourceInfo } from './image.js'
@@ -25,6 +26,8 @@ export interface EncodedImage {
   readonly turn: boolean
   readonly cmyk: boolean
   readonly alpha: boolean
+  /** An AVIF's with chroma at less than full size: see avif.ts. */
+  readonly interpolates: boolean
 }
 
 /** `failOn: 'error'` fails truncated files and lets pass what only warns (stray bytes, a broken profile, unknown tags). */
@@ -45,7 +48,8 @@ export async function readHeader (file: Uint8Array, autoorient: boolean): Promis
     source: { width, height, format, orientation: found.orientation ?? 1 },
     turn: autoorient,
     cmyk: found.space === 'cmyk',
-    alpha: found.hasAlpha
+    alpha: found.hasAlpha,
+    interpolates: format === 'avif' && needsInterpolation(bytes)
   }
 }
 
@@ -53,15 +57,18 @@ export async function readHeader (file: Uint8Array, autoorient: boolean): Promis
  * The first frame or page as 8-bit RGB, at full size as Pillow's `Image.open(file).convert('RGB')` gives it: no colour
  * profile applied, alpha dropped and not blended. Where it differs:
  * - 16-bit grey: its high byte, where Pillow clips to white;
- * - AVIF with chroma at half size: libheif repeats chroma where Pillow's libavif interpolates, so colour edges differ;
+ * - AVIF: up to 2 levels; with chroma at half size and `fast`, or turned by the file itself, libheif repeats chroma where Pillow's
+ *   libavif interpolates, so colour edges differ;
  * - the rotation of an AVIF is always applied, that of a TIFF only with `turn` (Pillow applies a TIFF's always);
  * - a GIF's first frame smaller than its canvas lies on black, not on the palette's first colour.
  * @param shrink above 1: the size is divided by this, a JPEG's for the most part while it is decoded. sharp takes the
  * codec's own halves, quarters and eighths only for a shrink clearly above them: 3, 5 and 9
+ * @param fast lets small differences pass where that saves time
  * @throws ServiceError `image_not_decodable`
  */
-export async function decode ({ bytes, source, turn, cmyk, alpha }: EncodedImage, shrink: number): Promise<Raster> {
+export async function decode ({ bytes, source, turn, cmyk, alpha, interpolates }: EncodedImage, { shrink = 1, fast = false } = {}): Promise<Raster> {
   const { format } = source
+  if (interpolates && !fast) return { width: source.width, height: source.height, data: await decoding(format, decodeAvif(bytes, source)) }
   const image = sharp(bytes, { ...READ, limitInputPixels: source.width * source.height, autoOrient: turn })
   const width = Math.floor(source.width / shrink)
   const height = Math.floor(source.height / shrink)

@@ -31,7 +31,7 @@ export async function prepare ({ bytes, geometry, autoorient }: ImageRequest, { 
     throw new ServiceError('image_too_small', `an image must have at least ${LEAST_SIDE}x${LEAST_SIDE} pixels, received ${source.width}x${source.height}`)
   }
   const layout = layOut(source, geometry, maxInputPixels)
-  const raster = await decode(image, mode === 'fast' ? decodeShrink(image, layout) : 1)
+  const raster = await decode(image, mode === 'fast' ? { fast: true, shrink: decodeShrink(image, layout) } : {})
   const cut = resample(raster, layout.resized.width, layout.resized.height, layout.crop, geometry.interpolation)
   return { data: pad(cut, layout), width: layout.width, height: layout.height, source, mapping: layout.mapping }
 }

@@ -4,7 +4,7 @@ import { prepare } from '../../src/image/prepare.js'
 import { file, geometry } from './goldens.js'
 
 const MUTATIONS = 250
-const taken = ['image_not_decodable', 'image_too_large', 'unsupported_image_type', 'empty_body']
+const taken = ['image_not_decodable', 'image_too_large', 'image_too_small', 'unsupported_image_type', 'empty_body']
 
 let state = 99
 function random (below: number): number {
@@ -29,7 +29,7 @@ function mutate (file: Buffer): Buffer {
   return out
 }
 
-for (const name of ['baseline-420.jpg', 'progressive.jpg', 'cmyk-adobe.jpg', 'orientation-6.jpg', 'palette-trns.png', 'rgb-16.png', 'lossy.webp', 'alpha.webp', 'animated.webp', '444.avif', 'lzw.tif', 'jpeg.tif', 'cmyk.tif', 'transparent.gif', 'animated.gif']) {
+for (const name of ['baseline-420.jpg', 'progressive.jpg', 'cmyk-adobe.jpg', 'orientation-6.jpg', 'palette-trns.png', 'rgb-16.png', 'lossy.webp', 'alpha.webp', 'animated.webp', '444.avif', '420.avif', 'lzw.tif', 'jpeg.tif', 'cmyk.tif', 'transparent.gif', 'animated.gif']) {
   t.test(`${MUTATIONS} damaged copies of ${name}: a prepared image or a coded error, in bounded time`, async t => {
     const original = file(name)
     let slowest = 0
