@@ -32,7 +32,8 @@ export async function startTracing (endpoint: string, { trouble, exporter }: Tra
   ])
   const quiet = (): void => {}
   // Its warnings tell of attributes that came after a hang-up had ended the span.
-  diag.setLogger({ error: trouble, warn: quiet, info: quiet, debug: quiet, verbose: quiet }, DiagLogLevel.ERROR)
+  const tell = (text: string): void => trouble(reasonIn(text))
+  diag.setLogger({ error: tell, warn: quiet, info: quiet, debug: quiet, verbose: quiet }, DiagLogLevel.ERROR)
   const resource = defaultResource()
     .merge(resourceFromAttributes({ 'service.name': 'vovnet-serve', 'service.version': VERSION }))
     .merge(detectResources({ detectors: [envDetector] }))
@@ -50,5 +51,14 @@ export async function startTracing (endpoint: string, { trouble, exporter }: Tra
     tracer: provider.getTracer('vovnet-serve', VERSION),
     plugin: instrumentation.plugin(),
     shutdown: async () => await provider.shutdown()
+  }
+}
+
+/** The SDK tells of errors as JSON, stack and all. */
+function reasonIn (text: string): string {
+  try {
+    return (JSON.parse(text) as { message?: string }).message ?? text
+  } catch {
+    return text
   }
 }
