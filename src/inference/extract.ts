@@ -1,13 +1,14 @@
 import type { Context } from '@opentelemetry/api'
 import { ServiceError } from '../errors.js'
 import type { ImageDecoder } from '../image/image-decoder.js'
-import type { ImageRequest, PreparedImage } from '../image/image.js'
+import type { ImageRequest } from '../image/image.js'
 import type { OutputName } from '../model/network.js'
 import { depthFor, requireInputSize } from '../model/shapes.js'
 import type { LoadedModel } from '../weights/load.js'
 import type { Admission } from './admission.js'
 import type { ResultCache } from './cache/result-cache.js'
 import type { Engine } from './engine.js'
+import type { Extracted } from './extracted.js'
 
 /** Where a request's time went, milliseconds; for several images the slowest of each phase. */
 export interface Timings {
@@ -35,13 +36,6 @@ export interface ExtractRequest extends Omit<ImageRequest, 'bytes'> {
   readonly deadline: number
   /** Filled while the request goes on. */
   readonly timings: Timings
-}
-
-export interface Extracted extends Omit<PreparedImage, 'data'> {
-  /** uint8 RGB [height, width, 3], when asked for. */
-  readonly input: Uint8Array | undefined
-  /** float32; read only, for a kept result is in other answers too. */
-  readonly tensors: Partial<Record<OutputName, { readonly shape: readonly number[], readonly data: Float32Array }>>
 }
 
 /** Told of every image; metrics listen here. */

@@ -7,7 +7,7 @@ import { stack } from '../codecs/stack.js'
 import { EMBEDDINGS_PARAMETERS, readEmbeddings, type EmbeddingsParameters } from '../parameters/embeddings.js'
 import { Fields } from '../parameters/fields.js'
 import { readGeometry } from '../parameters/geometry.js'
-import { identify, negotiate, sendAnswer, sendHeld, type InferenceParts } from './inference-parts.js'
+import { identify, lifeOf, negotiate, sendAnswer, sendHeld, type InferenceParts } from './inference-parts.js'
 
 /** `POST /v1/embeddings`: images in, one pooled vector each out, in OpenAI's shape. */
 export function embeddingsRoute (app: FastifyInstance, parts: InferenceParts): void {
@@ -26,11 +26,7 @@ export function embeddingsRoute (app: FastifyInstance, parts: InferenceParts): v
       ...readGeometry(fields, model.preprocess),
       outputs: [output],
       keepInput: false,
-      trace: request.trace,
-      signal: request.lifetime,
-      priority: request.priority,
-      deadline: request.deadline,
-      timings: request.timings
+      ...lifeOf(request)
     }
     const identity = identify(parts, request, digests, extraction, { model: model.id, type, ...parameters })
     if (identity?.held === true) return await sendHeld(reply, identity)

@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import { invalidParameter } from '../../errors.js'
-import type { Extracted, ExtractRequest } from '../../inference/extract.js'
+import type { ExtractRequest } from '../../inference/extract.js'
+import type { Extracted } from '../../inference/extracted.js'
 import type { LoadedModel } from '../../weights/load.js'
 import { strideOf } from '../../model/shapes.js'
 import { readImages } from '../body/read-images.js'
@@ -10,7 +11,7 @@ import { stack } from '../codecs/stack.js'
 import { FEATURES_PARAMETERS, oneStage, readFeatures, type FeaturesParameters, type StageName } from '../parameters/features.js'
 import { Fields } from '../parameters/fields.js'
 import { readGeometry } from '../parameters/geometry.js'
-import { identify, negotiate, sendAnswer, sendHeld, type InferenceParts } from './inference-parts.js'
+import { identify, lifeOf, negotiate, sendAnswer, sendHeld, type InferenceParts } from './inference-parts.js'
 
 /** `POST /v1/features`: images in, the asked stages' maps out. */
 export function featuresRoute (app: FastifyInstance, parts: InferenceParts): void {
@@ -32,11 +33,7 @@ export function featuresRoute (app: FastifyInstance, parts: InferenceParts): voi
       ...readGeometry(fields, model.preprocess),
       outputs,
       keepInput: parameters.stages.includes('input'),
-      trace: request.trace,
-      signal: request.lifetime,
-      priority: request.priority,
-      deadline: request.deadline,
-      timings: request.timings
+      ...lifeOf(request)
     }
     const identity = identify(parts, request, digests, extraction, { model: model.id, type, ...parameters })
     if (identity?.held === true) return await sendHeld(reply, identity)

@@ -32,6 +32,11 @@ export function negotiate (request: FastifyRequest): MediaType {
   return type as MediaType
 }
 
+/** What every request brings along to its images. */
+export function lifeOf ({ trace, lifetime, priority, deadline, timings }: FastifyRequest): Pick<ExtractRequest, 'trace' | 'signal' | 'priority' | 'deadline' | 'timings'> {
+  return { trace, signal: lifetime, priority, deadline, timings }
+}
+
 /** What an answer is known by before it is made. */
 export interface Identity {
   /** Of its images' results. */

@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache'
-import type { Extracted } from '../extract.js'
+import type { Extracted } from '../extracted.js'
 import type { LoopSteps } from './loop-steps.js'
 import { sharedCopy } from './shared-copy.js'
 import { SingleFlight } from './single-flight.js'

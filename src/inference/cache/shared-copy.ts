@@ -1,5 +1,5 @@
 import type { OutputName } from '../../model/network.js'
-import type { Extracted } from '../extract.js'
+import type { Extracted } from '../extracted.js'
 import type { LoopSteps } from './loop-steps.js'
 
 /**

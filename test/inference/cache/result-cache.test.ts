@@ -2,7 +2,7 @@ import t from 'tap'
 import { ServiceError } from '../../../src/errors.js'
 import { LoopSteps } from '../../../src/inference/cache/loop-steps.js'
 import { ResultCache } from '../../../src/inference/cache/result-cache.js'
-import type { Extracted } from '../../../src/inference/extract.js'
+import type { Extracted } from '../../../src/inference/extracted.js'
 
 const never = (): AbortSignal => new AbortController().signal
 
