@@ -29,6 +29,8 @@ export interface InferenceRequest {
   readonly priority?: number
   /** Milliseconds of performance.now(). */
   readonly deadline?: number
+  /** False while others are in the service, being decoded: their threads need the cores. */
+  readonly alone?: boolean
   /** Where a run says whose images it held. */
   readonly trace?: Context
   /** Aborting frees the place in the queue; a run that has begun goes on and its answer is dropped. */
@@ -220,7 +222,7 @@ export class Engine {
     const { observer, runLimitMs } = this.#options
     const tell = { model: model.id, depth: depthName, batchSize: batch.length, traces: batch.flatMap(({ request }) => request.trace ?? []) }
     // Alone in the house: more cores for the one image, where that is faster. With others waiting one core each is faster for all.
-    const alone = index === 0 && batch.length === 1 && this.#runs.size === 0 && this.#scheduler.size === 0 && this.#retries.length === 0
+    const alone = index === 0 && batch.length === 1 && batch[0]!.request.alone !== false && this.#runs.size === 0 && this.#scheduler.size === 0 && this.#retries.length === 0
     const threads = alone ? this.#quiet.choose(groupOf(batch[0]!), [...new Set([plan.wideThreads, plan.threadsPerInstance])]) : plan.threadsPerInstance
     const paddedTo = paddedBatch(batch.length, this.#options.padsBatches)
     const task: RunTask = { type: 'run', model: served.key, depth: depthName, threads, spins: threads > plan.threadsPerInstance, width, height, paddedTo, images: batch.map(({ request: { data, outputs } }) => ({ data, outputs })) }

@@ -132,7 +132,7 @@ export class Extractor {
     const input = request.keepInput ? data.slice() : undefined
     if (request.outputs.length === 0) return { ...prepared, input, tensors: {} }
     requireInputSize(model.network, depthFor(request.outputs), prepared.height, prepared.width)
-    const { tensors, queueMs, inferMs } = await this.#engine.infer({ ...request, data, width: prepared.width, height: prepared.height, signal })
+    const { tensors, queueMs, inferMs } = await this.#engine.infer({ ...request, data, width: prepared.width, height: prepared.height, alone: this.#admission.inside.images === 1, signal })
     timings.queue = Math.max(timings.queue, queueMs)
     timings.infer = Math.max(timings.infer, inferMs)
     this.#observer.imageInferred({ model: model.id, trace: request.trace, queueMs, inferMs })
