@@ -14,7 +14,7 @@ export function observers ({ metrics, tracer, log, onHung }: { metrics: Metrics,
   const spans = new InferenceSpans(tracer)
   const phase = (model: string, trace: Context, phase: Phase, milliseconds: number, endedMs = 0): void => {
     metrics.phaseDuration.observe({ labels: { model, phase }, value: milliseconds / 1000, exemplarLabels: exemplarOf(trace) })
-    spans.phase(trace, phase, milliseconds, {}, endedMs)
+    spans.phase(trace, phase, milliseconds, endedMs)
   }
   return {
     runEnded (run) {

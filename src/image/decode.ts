@@ -57,7 +57,7 @@ export async function readHeader (file: Uint8Array, autoorient: boolean): Promis
  * The first frame or page as 8-bit RGB, at full size as Pillow's `Image.open(file).convert('RGB')` gives it: no colour
  * profile applied, alpha dropped and not blended. Where it differs:
  * - 16-bit grey: its high byte, where Pillow clips to white;
- * - AVIF: up to 2 levels; with chroma at half size and `fast`, or turned by the file itself, libheif repeats chroma where Pillow's
+ * - AVIF: up to 3 levels; with chroma at half size and `fast`, or turned by the file itself, libheif repeats chroma where Pillow's
  *   libavif interpolates, so colour edges differ;
  * - the rotation of an AVIF is always applied, that of a TIFF only with `turn` (Pillow applies a TIFF's always);
  * - a GIF's first frame smaller than its canvas lies on black, not on the palette's first colour.

@@ -1,4 +1,4 @@
-import { ROOT_CONTEXT, trace, type Attributes, type Context, type Tracer } from '@opentelemetry/api'
+import { ROOT_CONTEXT, trace, type Context, type Tracer } from '@opentelemetry/api'
 
 /** A run as its span tells of it. */
 export interface TracedRun {
@@ -19,10 +19,10 @@ export class InferenceSpans {
   }
 
   /** A phase of an image or an answer, in its request's trace. @param endedMs how long ago it ended */
-  phase (context: Context, name: string, milliseconds: number, attributes: Attributes = {}, endedMs = 0): void {
+  phase (context: Context, name: string, milliseconds: number, endedMs = 0): void {
     if (this.#tracer === undefined || trace.getSpan(context) === undefined) return
     const endTime = performance.now() - endedMs
-    this.#tracer.startSpan(name, { startTime: endTime - milliseconds, attributes }, context).end(endTime)
+    this.#tracer.startSpan(name, { startTime: endTime - milliseconds }, context).end(endTime)
   }
 
   /** A run belongs to no single request: a trace of its own, linked to all of them. */

@@ -1,5 +1,5 @@
 import plugin from 'fastify-plugin'
-import { ERRORS } from '../../errors.js'
+import { statusOf } from '../status-of.js'
 
 /** What asks every few seconds; its lines would bury the others. */
 const ROUTINE = new Set(['/health/live', '/health/ready', '/metrics'])
@@ -16,7 +16,7 @@ export const requestLogPlugin = plugin(async app => {
       request.log[ROUTINE.has(path) ? 'debug' : 'info']({
         method: request.method,
         path,
-        status: reply.raw.writableEnded ? reply.raw.statusCode : ERRORS.client_closed_request,
+        status: statusOf(reply),
         ms: round(reply.elapsedTime),
         ...worked,
         client: request.ip

@@ -1,12 +1,9 @@
 import plugin from 'fastify-plugin'
 import type { FastifyInstance } from 'fastify'
-import { ERRORS } from '../../errors.js'
 import { exemplarOf } from '../../tracing/spans.js'
 import type { Metrics } from '../../metrics.js'
+import { statusOf } from '../status-of.js'
 import { toServiceError } from './errors.js'
-
-/** What a client that hung up would have been answered. */
-const CLIENT_CLOSED = ERRORS.client_closed_request
 
 /** Counts and times every request, those too that were never answered. Unknown routes share one label, and so do requests without a model. */
 export const requestMetricsPlugin = plugin(async (app, { metrics }: { metrics: Metrics }) => {
@@ -15,11 +12,10 @@ export const requestMetricsPlugin = plugin(async (app, { metrics }: { metrics: M
     reply.raw.once('close', () => {
       const route = request.is404 ? 'unmatched' : request.routeOptions.url ?? 'unmatched'
       const model = request.modelId ?? ''
-      const answered = reply.raw.writableEnded
-      metrics.requests.inc({ route, model, code: String(answered ? reply.raw.statusCode : CLIENT_CLOSED) })
+      metrics.requests.inc({ route, model, code: String(statusOf(reply)) })
       metrics.requestDuration.observe({ labels: { route, model }, value: reply.elapsedTime / 1000, exemplarLabels: exemplarOf(request.trace) })
       const bytes = Number(reply.getHeader('content-length') ?? NaN)
-      if (answered && !Number.isNaN(bytes)) metrics.responseBytes.observe({ route }, bytes)
+      if (reply.raw.writableEnded && !Number.isNaN(bytes)) metrics.responseBytes.observe({ route }, bytes)
     })
   })
 }, { name: 'request-metrics' })
